@@ -1,0 +1,5 @@
+package match
+
+type calibrator struct{}
+
+func defaultCalibrator(fitted bool) calibrator { return calibrator{} }

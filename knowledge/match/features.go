@@ -1,0 +1,309 @@
+package match
+
+import (
+	"math"
+
+	"github.com/kljensen/snowball/english"
+)
+
+// Blocks of features. Each is brought to length one by itself, then weighted.
+const (
+	stems = iota
+	bigrams
+	pairs
+	chars
+	blocks
+)
+
+var tune = struct {
+	W                                        [blocks]float32
+	IdfPow                                   float64
+	StopW                                    float32
+	K1, B                                    float64
+	Cands, Epochs                            int
+	LR, BMW, Decay                           float64
+	PairGap                                  int
+	CharMin, CharMax                         int
+	SmCands                                  int
+	SW, CW, CGamma, Kin, KinChars, SIdf, Avg float64
+	Drop                                     float64
+}{
+	W: [blocks]float32{1, .7, .4, 1}, IdfPow: .5, StopW: 1, K1: 1.2, B: .5, Cands: 32, Epochs: 10, LR: 1.5, BMW: .5, PairGap: 4, CharMin: 2, CharMax: 4, SmCands: 32, SW: 1, CW: .3, CGamma: .3,
+}
+
+// word is a word that the folder knows, with the features that it brings.
+type word struct {
+	text  string
+	stem  int32 // feature, or -1
+	chars []uint32
+	stop  bool
+	set   int   // of distinct words, or 0
+	sense int32 // row of its vector, or -1
+}
+
+type feat struct {
+	id uint32
+	x  float32
+}
+
+// phrasings holds the vectors of all phrasings, one after the other.
+type phrasings struct {
+	first []uint32 // by document, into off; one more at the end
+	off   []uint32 // by phrasing, into feats; one more at the end
+	feats []feat
+	doc   []uint32  // by phrasing
+	sense []float32 // by phrasing, a row each
+}
+
+func (p *phrasings) vector(i uint32) []feat { return p.feats[p.off[i]:p.off[i+1]] }
+
+func stemOf(w string) string { return english.Stem(w, true) }
+
+// key of a feature: its block and what it is made of.
+func key(block int, a, b uint32) uint64 {
+	return uint64(block)<<60 | uint64(a)<<30 | uint64(b)
+}
+
+// charGrams yields a key for each run of 2 to 4 characters of w between
+// borders.
+func charGrams(w string, yield func(uint64)) {
+	var rs [maxWord + 2]rune
+	n := 0
+	rs[n] = '^'
+	n++
+	for _, r := range w {
+		if n > maxWord {
+			break
+		}
+		rs[n] = r
+		n++
+	}
+	rs[n] = '$'
+	n++
+	for i := 0; i < n; i++ {
+		h := uint64(1469598103934665603)
+		for j := i; j < n && j-i < tune.CharMax; j++ {
+			h = (h ^ uint64(rs[j])) * 1099511628211
+			if j-i+1 >= tune.CharMin {
+				k := h ^ h>>29
+				yield(uint64(chars)<<60 | k>>4)
+			}
+		}
+	}
+}
+
+// extract calls add with each feature that toks bring, once each time it
+// occurs. With grow, features not seen before are made.
+func (ix *Index) extract(s *scratch, toks []token, grow bool, add func(uint32)) {
+	lookup := func(k uint64) {
+		if id, ok := ix.feats[k]; ok {
+			add(id)
+		} else if grow {
+			id := uint32(len(ix.block))
+			ix.feats[k] = id
+			ix.block = append(ix.block, uint8(k>>60))
+			add(id)
+		}
+	}
+	ids := s.stems[:0]
+	for i := range toks {
+		t := &toks[i]
+		if t.id >= 0 {
+			w := &ix.vocab[t.id]
+			for _, c := range w.chars {
+				add(c)
+			}
+			id := w.stem
+			if id >= 0 {
+				add(uint32(id))
+				if w.stop {
+					id |= 1 << 29
+				}
+			}
+			ids = append(ids, id)
+			continue
+		}
+		id := int32(-1)
+		if ix.lex.sets[t.word] == 0 {
+			charGrams(t.word, lookup)
+			if st, ok := ix.stems[stemOf(t.word)]; ok {
+				id = st
+				add(uint32(id))
+			} else if !grow && tune.Kin > 0 {
+				if w := ix.kin(t.word); w >= 0 {
+					id = ix.vocab[w].stem
+					add(uint32(id))
+					if tune.KinChars > 0 {
+						for _, c := range ix.vocab[w].chars {
+							add(c)
+						}
+					}
+				}
+			}
+		}
+		ids = append(ids, id)
+	}
+	s.stems = ids
+	const isStop = 1 << 29
+	for i, a := range ids {
+		if a < 0 {
+			continue
+		}
+		if i+1 < len(ids) && ids[i+1] >= 0 {
+			lookup(key(bigrams, uint32(a&^isStop), uint32(ids[i+1]&^isStop)))
+		}
+		if a&isStop != 0 {
+			continue
+		}
+		seen := 0
+		for j := i + 1; j < len(ids) && seen < tune.PairGap; j++ {
+			b := ids[j]
+			if b < 0 || b&isStop != 0 {
+				continue
+			}
+			seen++
+			if b != a {
+				lookup(key(pairs, uint32(min(a, b)), uint32(max(a, b))))
+			}
+		}
+	}
+}
+
+// vector turns counts into a weighted vector, each block of length one times
+// its weight.
+func (ix *Index) vector(fs []feat) {
+	var sum [blocks]float64
+	for i := range fs {
+		f := &fs[i]
+		x := ix.idf[f.id]
+		if f.x > 1 {
+			x *= 1 + float32(math.Log(float64(f.x)))
+		}
+		f.x = x
+		sum[ix.block[f.id]] += float64(x * x)
+	}
+	var scale [blocks]float32
+	for b := range scale {
+		if sum[b] > 0 {
+			scale[b] = tune.W[b] / float32(math.Sqrt(sum[b]))
+		}
+	}
+	for i := range fs {
+		fs[i].x *= scale[ix.block[fs[i].id]]
+	}
+}
+
+func build(docs []Document, lex Lexicon) *Index {
+	ix := &Index{
+		docs:  docs,
+		lex:   compile(lex),
+		words: map[string]int32{},
+		stems: map[string]int32{},
+		feats: map[uint64]uint32{},
+	}
+	ix.pool.New = func() any { return ix.newScratch() }
+	// First the words: phrasings are read without spelling, so all are known.
+	s := &scratch{}
+	counts := map[string]int{}
+	var toks []token
+	ends := []int{}
+	for d := range docs {
+		ix.phr.first = append(ix.phr.first, uint32(len(ends)))
+		for _, p := range docs[d].Phrasings {
+			for _, t := range ix.read(s, p) {
+				t.id = ix.learn(t.word)
+				counts[t.word]++
+				toks = append(toks, t)
+			}
+			ends = append(ends, len(toks))
+			ix.phr.doc = append(ix.phr.doc, uint32(d))
+		}
+	}
+	ix.phr.first = append(ix.phr.first, uint32(len(ends)))
+	for w := range ix.lex.keep {
+		if counts[w] == 0 {
+			counts[w] = 1
+		}
+	}
+	ix.spell = newSpeller(counts)
+
+	// Then features: by phrasing as counts, by document as sums.
+	var at []int32 // of each feature, its place in the phrasing at hand from 1
+	start := 0
+	for _, end := range ends {
+		ix.phr.off = append(ix.phr.off, uint32(len(ix.phr.feats)))
+		from := len(ix.phr.feats)
+		ix.extract(s, toks[start:end], true, func(id uint32) {
+			for int(id) >= len(at) {
+				at = append(at, 0)
+			}
+			if at[id] == 0 {
+				ix.phr.feats = append(ix.phr.feats, feat{id, 0})
+				at[id] = int32(len(ix.phr.feats))
+			}
+			ix.phr.feats[at[id]-1].x++
+		})
+		for _, f := range ix.phr.feats[from:] {
+			at[f.id] = 0
+		}
+		start = end
+	}
+	ix.phr.off = append(ix.phr.off, uint32(len(ix.phr.feats)))
+	ix.invert()
+	for i := 0; i+1 < len(ix.phr.off); i++ {
+		ix.vector(ix.phr.vector(uint32(i)))
+	}
+	dim := senses().dim
+	ix.phr.sense = make([]float32, len(ends)*dim)
+	ix.mean = make([]float32, len(docs)*dim)
+	start = 0
+	for i, end := range ends {
+		v := ix.phr.sense[i*dim : (i+1)*dim]
+		ix.sense(toks[start:end], v)
+		m := ix.mean[int(ix.phr.doc[i])*dim:][:dim]
+		for k := range m {
+			m[k] += v[k]
+		}
+		start = end
+	}
+	for d := range docs {
+		unit(ix.mean[d*dim : (d+1)*dim])
+	}
+	ix.cal = defaultCalibrator(false)
+	return ix
+}
+
+// learn makes w a word of the folder.
+func (ix *Index) learn(w string) int32 {
+	if id, ok := ix.words[w]; ok {
+		return id
+	}
+	v := word{text: w, stop: stop[w], set: ix.lex.sets[w], sense: -1}
+	if row, ok := senses().rows[w]; ok && v.set == 0 {
+		v.sense = row
+	}
+	st := w
+	if v.set == 0 {
+		st = stemOf(w)
+		charGrams(w, func(k uint64) {
+			id, ok := ix.feats[k]
+			if !ok {
+				id = uint32(len(ix.block))
+				ix.feats[k] = id
+				ix.block = append(ix.block, chars)
+			}
+			v.chars = append(v.chars, id)
+		})
+	}
+	id, ok := ix.stems[st]
+	if !ok {
+		id = int32(len(ix.block))
+		ix.stems[st] = id
+		ix.block = append(ix.block, stems)
+	}
+	v.stem = id
+	n := int32(len(ix.vocab))
+	ix.words[w] = n
+	ix.vocab = append(ix.vocab, v)
+	return n
+}

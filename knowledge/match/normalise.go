@@ -1,0 +1,401 @@
+package match
+
+import (
+	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// A question longer than this is cut: real ones have fewer than 100 words,
+// and time and memory stay bounded.
+const (
+	maxBytes = 8 << 10
+	maxWords = 512
+	maxWord  = 40 // longer runs of letters are pasted data, not words
+)
+
+// Gaps before a word, the stronger the higher.
+const (
+	gapNone   = iota
+	gapComma  // a comma, a bracket, a dash
+	gapStop   // the end of a sentence, or of a line
+	gapAsking // the end of a sentence that asks
+)
+
+// fields calls yield with each run of letters and digits of text in lower
+// case, apostrophes dropped, and the gap before it. The slice is only good
+// during the call. A last call has an empty word and the closing gap.
+func fields(text string, buf []byte, yield func(word []byte, gap int)) []byte {
+	if len(text) > maxBytes {
+		text = text[:maxBytes]
+	}
+	if !isASCII(text) {
+		text = fold(text)
+	}
+	n, gap := 0, gapNone
+	buf = buf[:0]
+	flush := func() bool {
+		if len(buf) == 0 {
+			return true
+		}
+		w := buf
+		if len(w) > maxWord {
+			w = w[:maxWord]
+			for len(w) > 0 && !utf8.Valid(w) {
+				w = w[:len(w)-1]
+			}
+		}
+		yield(w, gap)
+		gap, buf = gapNone, buf[:0]
+		n++
+		return n < maxWords
+	}
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			i++
+			switch {
+			case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+				buf = append(buf, c)
+				continue
+			case 'A' <= c && c <= 'Z':
+				buf = append(buf, c+'a'-'A')
+				continue
+			case c == '\'':
+				continue
+			}
+			// A full stop inside a word or number ends nothing: x.com, 9.30.
+			inner := len(buf) > 0 && i < len(text) && isAlnum(text[i])
+			if !flush() {
+				break
+			}
+			switch {
+			case c == '?':
+				gap = gapAsking
+			case c == '\n' || (c == '.' || c == '!' || c == ';' || c == ':') && !inner:
+				gap = max(gap, gapStop)
+			case c == ',' || c == '(' || c == ')' || c == '-' && !inner:
+				gap = max(gap, gapComma)
+			}
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		i += size
+		if r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			buf = utf8.AppendRune(buf, r)
+			continue
+		}
+		if !flush() {
+			break
+		}
+		gap = max(gap, gapComma)
+	}
+	if n < maxWords {
+		flush()
+	}
+	yield(nil, gap)
+	return buf
+}
+
+// fold spells text without accents, curly quotes or compatibility forms.
+func fold(text string) string {
+	text = strings.ToValidUTF8(text, " ")
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, r := range norm.NFKD.String(text) {
+		switch {
+		case r == '’' || r == '‘' || r == 'ʼ' || unicode.Is(unicode.Mn, r):
+		case r == '…':
+			b.WriteByte('.')
+		case r == '—' || r == '–':
+			b.WriteByte(',')
+		default:
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+func split(text string) []string {
+	var out []string
+	fields(text, nil, func(w []byte, _ int) {
+		if len(w) > 0 {
+			out = append(out, string(w))
+		}
+	})
+	return out
+}
+
+// lexicon is a Lexicon made ready: everything by word.
+type lexicon struct {
+	textspeak map[string][]string
+	rules     map[string][]rule // by first word, longest first
+	cues      map[string][]cue
+	sets      map[string]int  // distinct words, to their set from 1
+	keep      map[string]bool // words that spelling leaves alone
+}
+
+type rule struct {
+	from []string
+	to   []string
+}
+
+type cue struct {
+	means []string
+	near  [][]string
+}
+
+func compile(l Lexicon) *lexicon {
+	lx := &lexicon{
+		textspeak: map[string][]string{},
+		rules:     map[string][]rule{},
+		cues:      map[string][]cue{},
+		sets:      map[string]int{},
+		keep:      map[string]bool{},
+	}
+	for k, v := range l.Textspeak {
+		if w := split(k); len(w) == 1 {
+			lx.textspeak[w[0]] = split(v)
+		}
+	}
+	for i, set := range l.Distinct {
+		for _, w := range set {
+			if w := split(w); len(w) == 1 && lx.sets[w[0]] == 0 {
+				lx.sets[w[0]] = i + 1
+				lx.keep[w[0]] = true
+			}
+		}
+	}
+	for _, w := range l.Keep {
+		for _, w := range split(w) {
+			lx.keep[w] = true
+		}
+	}
+	for _, set := range l.Synonyms {
+		if len(set) == 0 {
+			continue
+		}
+		to := split(set[0])
+		if len(to) == 0 {
+			continue
+		}
+		for _, s := range set[1:] {
+			from := split(s)
+			if len(from) == 0 || equal(from, to) || lx.blurs(from, to) {
+				continue
+			}
+			lx.rules[from[0]] = append(lx.rules[from[0]], rule{from, to})
+			for _, w := range from {
+				lx.keep[w] = true
+			}
+		}
+		for _, w := range to {
+			lx.keep[w] = true
+		}
+	}
+	for _, rs := range lx.rules {
+		sort.SliceStable(rs, func(i, j int) bool { return len(rs[i].from) > len(rs[j].from) })
+	}
+	for _, c := range l.Cues {
+		w, means := split(c.Word), split(c.Means)
+		if len(w) != 1 || len(means) == 0 {
+			continue
+		}
+		k := cue{means: means}
+		for _, n := range c.Near {
+			if n := split(n); len(n) > 0 {
+				k.near = append(k.near, n)
+			}
+		}
+		lx.cues[w[0]] = append(lx.cues[w[0]], k)
+		lx.keep[w[0]] = true
+	}
+	return lx
+}
+
+// blurs tells whether reading from as to would turn one distinct word into
+// another of its set.
+func (lx *lexicon) blurs(from, to []string) bool {
+	for _, f := range from {
+		for _, t := range to {
+			if f != t && lx.sets[f] > 0 && lx.sets[f] == lx.sets[t] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func equal(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// token is a word of a question as it is read.
+type token struct {
+	word  string // shared with the index where the word is known
+	id    int32  // in vocab, or -1
+	gap   uint8  // before it
+	typed string // as it was typed, where that differs
+}
+
+// read turns text into tokens: text-speak, spelling (with a speller), cues,
+// synonyms. It allocates only for words that the folder does not know.
+func (ix *Index) read(s *scratch, text string) []token {
+	toks := s.toks[:0]
+	s.closing = gapNone
+	s.buf = fields(text, s.buf, func(w []byte, gap int) {
+		if len(w) == 0 {
+			s.closing = gap
+			return
+		}
+		g := uint8(gap)
+		if ts, ok := ix.lex.textspeak[string(w)]; ok {
+			typed := string(w)
+			for _, t := range ts {
+				toks = append(toks, ix.known(t, g, typed))
+				g = gapNone
+			}
+			return
+		}
+		if id, ok := ix.words[string(w)]; ok {
+			toks = append(toks, token{ix.vocab[id].text, id, g, ""})
+			return
+		}
+		if ix.spell != nil && !ix.lex.keep[string(w)] {
+			if a, b, ok := ix.spell.correct(s, w, ix); ok {
+				typed := string(w)
+				toks = append(toks, ix.known(a, g, typed))
+				if b != "" {
+					toks = append(toks, ix.known(b, gapNone, typed))
+				}
+				return
+			}
+		}
+		toks = append(toks, token{string(w), -1, g, ""})
+	})
+	toks = ix.lex.hear(toks, ix)
+	s.toks = toks
+	return toks
+}
+
+func (ix *Index) known(w string, gap uint8, typed string) token {
+	id, ok := ix.words[w]
+	if !ok {
+		id = -1
+	}
+	return token{w, id, gap, typed}
+}
+
+// hear applies cues, then synonyms, in place where lengths allow.
+func (lx *lexicon) hear(toks []token, ix *Index) []token {
+	if len(lx.cues) > 0 {
+		for i := range toks {
+			for _, c := range lx.cues[toks[i].word] {
+				if nearby(toks, i, c.near) {
+					toks = ix.replace(toks, i, 1, c.means)
+					break
+				}
+			}
+		}
+	}
+	if len(lx.rules) == 0 {
+		return toks
+	}
+	for i := 0; i < len(toks); i++ {
+		for _, r := range lx.rules[toks[i].word] {
+			if starts(toks[i:], r.from) {
+				toks = ix.replace(toks, i, len(r.from), r.to)
+				i += len(r.to) - 1
+				break
+			}
+		}
+	}
+	return toks
+}
+
+func (ix *Index) replace(toks []token, i, n int, to []string) []token {
+	gap, typed := toks[i].gap, toks[i].typed
+	if typed == "" {
+		typed = toks[i].word
+	}
+	if n == 1 && len(to) == 1 {
+		toks[i] = ix.known(to[0], gap, typed)
+		return toks
+	}
+	if n > 1 {
+		words := make([]string, n)
+		for k := range words {
+			words[k] = toks[i+k].word
+		}
+		typed = strings.Join(words, " ")
+	}
+	tail := append([]token(nil), toks[i+n:]...)
+	toks = toks[:i]
+	for _, w := range to {
+		toks = append(toks, ix.known(w, gap, typed))
+		gap = gapNone
+	}
+	return append(toks, tail...)
+}
+
+func starts(toks []token, words []string) bool {
+	if len(toks) < len(words) {
+		return false
+	}
+	for i, w := range words {
+		if toks[i].word != w || i > 0 && toks[i].gap > gapComma {
+			return false
+		}
+	}
+	return true
+}
+
+// nearby tells whether one of near stands in the question, other than as the
+// word itself alone.
+func nearby(toks []token, at int, near [][]string) bool {
+	for _, n := range near {
+		for i := range toks {
+			if starts(toks[i:], n) && !(len(n) == 1 && i == at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stop words weigh less, and make no pairs. Question words, negation and
+// "can", "must" are not among them: they tell apart what is asked.
+var stop = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`a an the of to in on at by for from with and or as is are was were be been being am
+		i im ive id ill me my mine we us our ours you your yours it its this that these those there here he she him her his they them their
+		do does did doing done have has had having so if then than just also very really too please thanks thank hi hello hey
+		get got some any all will would could about into up out`) {
+		m[w] = true
+	}
+	return m
+}()

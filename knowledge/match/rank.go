@@ -1,0 +1,290 @@
+package match
+
+import (
+	"math"
+	"sort"
+)
+
+// inverted maps features to the documents that have them.
+type inverted struct {
+	off []uint32 // by feature, into doc and bm; one more at the end
+	doc []uint16
+	bm  []float32 // what the feature is worth to BM25 there
+}
+
+// maxDocs is what a uint16 can tell apart; further documents are not ranked.
+const maxDocs = 1 << 16
+
+// invert makes the inverted file and idf from the counts in phr.
+func (ix *Index) invert() {
+	n := len(ix.docs)
+	nf := len(ix.block)
+	type cell struct {
+		doc uint16
+		tf  float32
+	}
+	df := make([]uint32, nf+1)
+	last := make([]int32, nf) // document seen last, from 1
+	each := func(visit func(d int, f feat)) {
+		for d := 0; d < n; d++ {
+			for p := ix.phr.first[d]; p < ix.phr.first[d+1]; p++ {
+				for _, f := range ix.phr.vector(p) {
+					visit(d, f)
+				}
+			}
+		}
+	}
+	each(func(d int, f feat) {
+		if last[f.id] != int32(d+1) {
+			last[f.id] = int32(d + 1)
+			df[f.id]++
+		}
+	})
+	ix.inv.off = make([]uint32, nf+1)
+	total := uint32(0)
+	for f := 0; f < nf; f++ {
+		ix.inv.off[f] = total
+		total += df[f]
+		last[f] = 0
+	}
+	ix.inv.off[nf] = total
+	ix.inv.doc = make([]uint16, total)
+	ix.inv.bm = make([]float32, total)
+	fill := make([]uint32, nf)
+	length := make([][blocks]float64, n)
+	each(func(d int, f feat) {
+		if last[f.id] != int32(d+1) {
+			last[f.id] = int32(d + 1)
+			fill[f.id]++
+		}
+		at := ix.inv.off[f.id] + fill[f.id] - 1
+		ix.inv.doc[at] = uint16(d)
+		ix.inv.bm[at] += f.x
+		length[d][ix.block[f.id]] += float64(f.x)
+	})
+	var mean [blocks]float64
+	for d := range length {
+		for b := range mean {
+			mean[b] += length[d][b] / float64(n)
+		}
+	}
+	ix.idf = make([]float32, nf)
+	for f := 0; f < nf; f++ {
+		if df[f] == 0 {
+			continue
+		}
+		b := ix.block[f]
+		idf := math.Pow(math.Log(1+float64(n)/float64(df[f])), tune.IdfPow)
+		ix.idf[f] = float32(idf)
+		for k := ix.inv.off[f]; k < ix.inv.off[f+1]; k++ {
+			tf := float64(ix.inv.bm[k])
+			l := length[ix.inv.doc[k]][b] / mean[b]
+			ix.inv.bm[k] = float32(idf * tf * (tune.K1 + 1) / (tf + tune.K1*(1-tune.B+tune.B*l)))
+		}
+	}
+	for i := range ix.vocab {
+		if w := &ix.vocab[i]; w.stop && w.stem >= 0 && tune.StopW != 1 {
+			ix.idf[w.stem] *= tune.StopW
+		}
+	}
+}
+
+// scratch is what one question needs while it is ranked.
+type scratch struct {
+	buf     []byte
+	toks    []token
+	closing int
+	stems   []int32
+	seen    []int32
+	at      []int32 // by feature, place in feats from 1
+	feats   []feat
+	bm, sm  []float32 // by document
+	cs, mix []float32
+	sense   []float32
+	q       []float32 // by feature: the question as a dense vector
+	top     []scored
+}
+
+func (s *scratch) met(id int32) bool {
+	for _, x := range s.seen {
+		if x == id {
+			return true
+		}
+	}
+	s.seen = append(s.seen, id)
+	return false
+}
+
+type scored struct {
+	doc        int32
+	bm, sm, cs float32
+	z          float32 // what it is ranked by
+	p          float32 // share among the candidates
+}
+
+func (ix *Index) newScratch() *scratch {
+	return &scratch{
+		at:    make([]int32, len(ix.block)),
+		q:     make([]float32, len(ix.block)),
+		bm:    make([]float32, len(ix.docs)),
+		cs:    make([]float32, len(ix.docs)),
+		mix:   make([]float32, len(ix.docs)),
+		sense: make([]float32, senses().dim),
+		sm:    make([]float32, len(ix.docs)),
+	}
+}
+
+// features fills s.feats with the vector of toks.
+func (ix *Index) features(s *scratch, toks []token) {
+	s.feats = s.feats[:0]
+	ix.extract(s, toks, false, func(id uint32) {
+		if s.at[id] == 0 {
+			s.feats = append(s.feats, feat{id, 0})
+			s.at[id] = int32(len(s.feats))
+		}
+		s.feats[s.at[id]-1].x++
+	})
+	for _, f := range s.feats {
+		s.at[f.id] = 0
+	}
+	ix.vector(s.feats)
+	ix.sense(toks, s.sense)
+}
+
+// score ranks all documents for the vector in s.feats; s.top has the best of
+// them, best first.
+func (ix *Index) score(s *scratch) {
+	clear(s.bm)
+	if ix.model != nil {
+		clear(s.sm)
+		w := ix.model.w
+		for _, f := range s.feats {
+			lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
+			docs, bm, sm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi], w[lo:hi]
+			for k, d := range docs {
+				s.bm[d] += f.x * bm[k]
+				s.sm[d] += f.x * sm[k]
+			}
+		}
+	} else {
+		for _, f := range s.feats {
+			lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
+			docs, bm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi]
+			for k, d := range docs {
+				s.bm[d] += f.x * bm[k]
+			}
+		}
+	}
+	ix.shortlist(s, tune.Cands)
+	if len(s.top) == 0 {
+		return
+	}
+	for i := range s.top {
+		t := &s.top[i]
+		t.bm, t.cs = s.bm[t.doc], s.cs[t.doc]
+		t.sm = s.sm[t.doc]
+		if ix.model != nil {
+			dim := len(s.sense)
+			t.sm += float32(tune.SW) * dot(s.sense, ix.model.dense[int(t.doc)*dim:][:dim])
+		}
+	}
+	ix.combine(s.top)
+}
+
+// shortlist fills s.top by BM25 and nearness of sense.
+func (ix *Index) shortlist(s *scratch, n int) {
+	dim := len(s.sense)
+	peak := float32(0)
+	for d, x := range s.bm {
+		peak = max(peak, x)
+		s.cs[d] = dot(s.sense, ix.mean[d*dim:][:dim])
+	}
+	for d, x := range s.bm {
+		s.mix[d] = x/peak + float32(tune.CGamma)*s.cs[d]
+	}
+	s.top = pickTop(s.mix, n, s.top[:0])
+}
+
+// pickTop appends the n documents of highest positive score, best first; of
+// equals, the earlier.
+func pickTop(score []float32, n int, top []scored) []scored {
+	floor := float32(0)
+	for d, x := range score {
+		if x <= floor {
+			continue
+		}
+		i := len(top)
+		if i < n {
+			top = append(top, scored{})
+		} else {
+			i--
+		}
+		for ; i > 0 && top[i-1].bm < x; i-- {
+			top[i] = top[i-1]
+		}
+		top[i] = scored{doc: int32(d), bm: x}
+		if len(top) == n {
+			floor = top[n-1].bm
+		}
+	}
+	return top
+}
+
+// combine turns scores into a ranking: the softmax's logit plus BM25 in the
+// logit's own spread, as z-scores summed would be.
+func (ix *Index) combine(top []scored) {
+	bmMean, bmDev := spread(top, func(s *scored) float64 { return float64(s.bm) })
+	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.cs) })
+	if ix.model == nil {
+		for i := range top {
+			top[i].z = float32((float64(top[i].bm)-bmMean)/bmDev + tune.CW*(float64(top[i].cs)-csMean)/csDev)
+		}
+	} else {
+		smMean, smDev := spread(top, func(s *scored) float64 { return float64(s.sm) })
+		for i := range top {
+			t := &top[i]
+			t.z = float32((float64(t.sm) - smMean) + smDev*(tune.BMW*(float64(t.bm)-bmMean)/bmDev+tune.CW*(float64(t.cs)-csMean)/csDev))
+		}
+	}
+	sort.SliceStable(top, func(i, j int) bool { return top[i].z > top[j].z })
+	sum := 0.
+	for i := range top {
+		sum += math.Exp(float64(top[i].z - top[0].z))
+	}
+	for i := range top {
+		top[i].p = float32(math.Exp(float64(top[i].z-top[0].z)) / sum)
+	}
+}
+
+func spread(top []scored, of func(*scored) float64) (mean, dev float64) {
+	for i := range top {
+		mean += of(&top[i])
+	}
+	mean /= float64(len(top))
+	for i := range top {
+		x := of(&top[i]) - mean
+		dev += x * x
+	}
+	dev = math.Sqrt(dev / float64(len(top)))
+	if dev < 1e-6 {
+		dev = 1e-6
+	}
+	return mean, dev
+}
+
+// Rank returns at most n documents that the question may be about.
+func (ix *Index) Rank(question string, n int) Result {
+	s := ix.pool.Get().(*scratch)
+	defer ix.pool.Put(s)
+	ix.features(s, ix.read(s, question))
+	ix.score(s)
+	var r Result
+	for i := range s.top {
+		t := &s.top[i]
+		if i == n {
+			break
+		}
+		r.Candidates = append(r.Candidates, Candidate{ID: ix.docs[t.doc].ID, Confidence: float64(t.p)})
+	}
+	return r
+}

@@ -1,0 +1,147 @@
+package match
+
+import (
+	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"encoding/binary"
+	"io"
+	"math"
+	"sync"
+)
+
+// Vectors of 25,000 words, so that a question may share its sense with a
+// phrasing where it shares no word: GloVe (Public Domain Dedication and
+// License) in 64 dimensions, made by bench/vectors; see words/COPYRIGHT.glove.
+//
+//go:embed words/vectors.bin.gz
+var vectorsGz []byte
+
+type wordVectors struct {
+	dim  int
+	rows map[string]int32 // in order of frequency
+	at   []int8
+}
+
+var senses = sync.OnceValue(func() *wordVectors {
+	z, err := gzip.NewReader(bytes.NewReader(vectorsGz))
+	if err != nil {
+		panic(err) // the file is part of the program
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		panic(err)
+	}
+	n, dim := int(binary.LittleEndian.Uint32(b)), int(binary.LittleEndian.Uint32(b[4:]))
+	v := &wordVectors{dim: dim, rows: make(map[string]int32, n)}
+	b = b[8:]
+	for i := range n {
+		end := bytes.IndexByte(b, '\n')
+		v.rows[string(b[:end])] = int32(i)
+		b = b[end+1:]
+	}
+	v.at = make([]int8, len(b))
+	for i, c := range b {
+		v.at[i] = int8(c)
+	}
+	return v
+})
+
+// weight of the word at row i of a text's sense: rare words carry it. This is
+// smooth inverse frequency, with Zipf's law for the frequency.
+func (v *wordVectors) weight(row int32) float32 {
+	p := 1 / (float64(row+5) * math.Log(400000))
+	return float32(1e-3 / (1e-3 + p))
+}
+
+// sense adds up the vectors of toks and brings the sum to length one; it
+// tells whether there was any. Distinct words stay out: to these vectors,
+// one platform is much like another.
+func (ix *Index) sense(toks []token, out []float32) bool {
+	clear(out)
+	v := senses()
+	for i := range toks {
+		row := int32(-1)
+		wt := float32(1)
+		if t := &toks[i]; t.id >= 0 {
+			w := &ix.vocab[t.id]
+			row = w.sense
+			if w.stem >= 0 && ix.idf != nil && row >= 0 {
+				wt = float32(math.Pow(float64(ix.idf[w.stem]), tune.SIdf))
+			}
+		} else if r, ok := v.rows[t.word]; ok && ix.lex.sets[t.word] == 0 {
+			row = r
+		}
+		if row < 0 {
+			continue
+		}
+		wt *= v.weight(row)
+		for k, x := range v.at[int(row)*v.dim : (int(row)+1)*v.dim] {
+			out[k] += wt * float32(x)
+		}
+	}
+	return unit(out)
+}
+
+func unit(v []float32) bool {
+	sum := float32(0)
+	for _, x := range v {
+		sum += x * x
+	}
+	if sum == 0 {
+		return false
+	}
+	f := float32(1 / math.Sqrt(float64(sum)))
+	for k := range v {
+		v[k] *= f
+	}
+	return true
+}
+
+func dot(a, b []float32) float32 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float32
+	for i := 0; i+4 <= len(a); i += 4 {
+		s0 += a[i] * b[i]
+		s1 += a[i+1] * b[i+1]
+		s2 += a[i+2] * b[i+2]
+		s3 += a[i+3] * b[i+3]
+	}
+	return s0 + s1 + s2 + s3
+}
+
+// kin returns the folder's word nearest in sense to one that it does not
+// know, or -1.
+func (ix *Index) kin(w string) int32 {
+	v := senses()
+	row, ok := v.rows[w]
+	if !ok {
+		return -1
+	}
+	a := v.at[int(row)*v.dim : (int(row)+1)*v.dim]
+	na := norm8(a)
+	best, sim := int32(-1), float32(tune.Kin)
+	for i := range ix.vocab {
+		o := &ix.vocab[i]
+		if o.sense < 0 || o.stop {
+			continue
+		}
+		b := v.at[int(o.sense)*v.dim : (int(o.sense)+1)*v.dim]
+		s := int32(0)
+		for k, x := range a {
+			s += int32(x) * int32(b[k])
+		}
+		if c := float32(s) / (na * norm8(b)); c > sim {
+			best, sim = int32(i), c
+		}
+	}
+	return best
+}
+
+func norm8(a []int8) float32 {
+	s := int32(0)
+	for _, x := range a {
+		s += int32(x) * int32(x)
+	}
+	return float32(math.Sqrt(float64(s)))
+}

@@ -1,0 +1,346 @@
+package match
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"math"
+	"sort"
+	"sync"
+	"unicode/utf8"
+)
+
+// Words of English that spelling must not force into the folder's: SCOWL as
+// Debian's wbritish and wamerican have it, without accents and apostrophes.
+// Its notice is in words/COPYRIGHT.scowl.
+//
+//go:embed words/english.txt.gz
+var englishGz []byte
+
+// englishWords is a set of word hashes; two words in 75,000 may share one, which
+// would only leave a misspelling alone.
+var englishWords = sync.OnceValue(func() *hashSet {
+	z, err := gzip.NewReader(bytes.NewReader(englishGz))
+	if err != nil {
+		panic(err) // the file is part of the program
+	}
+	set := newHashSet(1 << 18)
+	for sc := bufio.NewScanner(z); sc.Scan(); {
+		set.add(hashBytes(sc.Bytes()))
+	}
+	return set
+})
+
+// hashSet is an open-addressed set of non-zero 32-bit hashes.
+type hashSet struct {
+	slots []uint32
+	mask  uint32
+}
+
+func newHashSet(size int) *hashSet {
+	return &hashSet{make([]uint32, size), uint32(size - 1)}
+}
+
+func (h *hashSet) add(k uint32) {
+	i := k & h.mask
+	for ; h.slots[i] != 0 && h.slots[i] != k; i = (i + 1) & h.mask {
+	}
+	h.slots[i] = k
+}
+
+func (h *hashSet) has(k uint32) bool {
+	for i := k & h.mask; h.slots[i] != 0; i = (i + 1) & h.mask {
+		if h.slots[i] == k {
+			return true
+		}
+	}
+	return false
+}
+
+func hashBytes(b []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range b {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	h ^= h >> 15
+	h *= 0x2c1b3c6d
+	h ^= h >> 13
+	if h == 0 {
+		h = 1
+	}
+	return h
+}
+
+// speller finds the folder's word that was meant. Its table maps every word
+// with up to two letters left out to the words that it may come from.
+type speller struct {
+	words []string // distinct, sorted
+	count []float32
+	keys  []uint32 // sorted
+	ids   []int32
+}
+
+const (
+	minSpell   = 4  // shorter words have too many neighbours
+	maxSpell   = 20 // no word of the folder that matters is longer
+	deepSpell  = 6  // from here on, two edits are allowed
+	splitSpell = 6  // from here on, two words may have run together
+)
+
+func newSpeller(counts map[string]int) *speller {
+	sp := &speller{}
+	for w := range counts {
+		if len(w) >= 3 && len(w) <= maxSpell && isASCII(w) && !hasDigit(w) {
+			sp.words = append(sp.words, w)
+		}
+	}
+	sort.Strings(sp.words)
+	type entry struct {
+		key uint32
+		id  int32
+	}
+	var table []entry
+	var buf [maxSpell]byte
+	for id, w := range sp.words {
+		sp.count = append(sp.count, float32(math.Log(float64(1+counts[w]))))
+		deletes([]byte(w), depth(len(w)), buf[:0], func(d []byte) {
+			table = append(table, entry{hashBytes(d), int32(id)})
+		})
+	}
+	sort.Slice(table, func(i, j int) bool {
+		if table[i].key != table[j].key {
+			return table[i].key < table[j].key
+		}
+		return table[i].id < table[j].id
+	})
+	for i, e := range table {
+		if i > 0 && e == table[i-1] {
+			continue
+		}
+		sp.keys, sp.ids = append(sp.keys, e.key), append(sp.ids, e.id)
+	}
+	return sp
+}
+
+func depth(n int) int {
+	switch {
+	case n < minSpell-1:
+		return 0
+	case n < deepSpell-1:
+		return 1
+	}
+	return 2
+}
+
+// deletes yields w with up to n letters left out, itself first; some twice.
+func deletes(w []byte, n int, buf []byte, yield func([]byte)) {
+	yield(w)
+	if n == 0 {
+		return
+	}
+	for i := range w {
+		d := append(append(buf[:0], w[:i]...), w[i+1:]...)
+		yield(d)
+		if n == 1 {
+			continue
+		}
+		for j := i; j < len(d); j++ {
+			var b2 [maxSpell + 4]byte
+			yield(append(append(b2[:0], d[:j]...), d[j+1:]...))
+		}
+	}
+}
+
+// correct returns the word or the two words of the folder that w was meant to
+// be. It leaves English words alone, and words of which an English word is
+// plainly nearer than any of the folder's.
+func (sp *speller) correct(s *scratch, w []byte, ix *Index) (string, string, bool) {
+	if len(w) < minSpell || len(w) > maxSpell+2 || hasDigit(string(w)) {
+		return "", "", false
+	}
+	for _, c := range w {
+		if c >= utf8.RuneSelf {
+			return "", "", false
+		}
+	}
+	if englishWords().has(hashBytes(w)) {
+		return "", "", false
+	}
+	best, cost := -1, math.Inf(1)
+	limit := 1.25
+	if len(w) >= deepSpell {
+		limit = 2.25
+	}
+	s.seen = s.seen[:0]
+	var buf [maxSpell + 4]byte
+	deletes(w, depth(len(w)), buf[:0], func(d []byte) {
+		k := hashBytes(d)
+		for i := sort.Search(len(sp.keys), func(i int) bool { return sp.keys[i] >= k }); i < len(sp.keys) && sp.keys[i] == k; i++ {
+			id := sp.ids[i]
+			if s.met(id) {
+				continue
+			}
+			c := editCost(w, sp.words[id])
+			if c > limit {
+				continue
+			}
+			c -= .03 * float64(sp.count[id]) // of two as near, the more frequent
+			if c < cost || c == cost && int(id) < best {
+				best, cost = int(id), c
+			}
+		}
+	})
+	if a, b, ok := sp.runTogether(w, ix); ok && cost > .9 {
+		return a, b, true
+	}
+	if best < 0 {
+		return "", "", false
+	}
+	if cost > 1.1 && nearEnglish(w) {
+		return "", "", false
+	}
+	return sp.words[best], "", true
+}
+
+// runTogether splits w into two words of the folder, of three letters or
+// more: socialmedia.
+func (sp *speller) runTogether(w []byte, ix *Index) (string, string, bool) {
+	if len(w) < splitSpell {
+		return "", "", false
+	}
+	for i := 3; i+3 <= len(w); i++ {
+		a, okA := ix.words[string(w[:i])]
+		b, okB := ix.words[string(w[i:])]
+		if okA && okB {
+			return ix.vocab[a].text, ix.vocab[b].text, true
+		}
+	}
+	return "", "", false
+}
+
+// nearEnglish tells whether one edit makes w a word of English.
+func nearEnglish(w []byte) bool {
+	set := englishWords()
+	var buf [maxSpell + 4]byte
+	for i := 0; i <= len(w); i++ {
+		if i < len(w) {
+			if set.has(hashBytes(append(append(buf[:0], w[:i]...), w[i+1:]...))) {
+				return true
+			}
+		}
+		if i+1 < len(w) {
+			b := append(buf[:0], w...)
+			b[i], b[i+1] = b[i+1], b[i]
+			if set.has(hashBytes(b)) {
+				return true
+			}
+		}
+		for c := byte('a'); c <= 'z'; c++ {
+			if i < len(w) {
+				b := append(buf[:0], w...)
+				b[i] = c
+				if set.has(hashBytes(b)) {
+					return true
+				}
+			}
+			if set.has(hashBytes(append(append(append(buf[:0], w[:i]...), c), w[i:]...))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// editCost is the cost of typing w for want: edits, cheaper where fingers or
+// ears explain them, dearer at the first letter.
+func editCost(w []byte, want string) float64 {
+	n, m := len(w), len(want)
+	var rows [3][maxSpell + 4]float64
+	p2, p1, cur := &rows[0], &rows[1], &rows[2]
+	for j := 0; j <= m; j++ {
+		p1[j] = float64(j)
+	}
+	for i := 1; i <= n; i++ {
+		cur[0] = float64(i)
+		for j := 1; j <= m; j++ {
+			a, b := w[i-1], want[j-1]
+			c := p1[j-1]
+			if a != b {
+				c += substitution(a, b)
+			}
+			ins, del := 1.0, 1.0 // a letter too many, a letter left out
+			if i > 1 && w[i-2] == a {
+				ins = .6
+			}
+			if j > 1 && want[j-2] == b {
+				del = .6
+			}
+			c = min(c, p1[j]+ins, cur[j-1]+del)
+			if i > 1 && j > 1 && a == want[j-2] && w[i-2] == b {
+				c = min(c, p2[j-2]+.7)
+			}
+			cur[j] = c
+		}
+		p2, p1, cur = p1, cur, p2
+	}
+	c := p1[m]
+	if n > 0 && m > 0 && w[0] != want[0] {
+		c += .2
+	}
+	return c
+}
+
+func substitution(a, b byte) float64 {
+	if adjacent(a, b) || vowel(a) && vowel(b) || soundsLike(a, b) {
+		return .8
+	}
+	return 1
+}
+
+func vowel(c byte) bool {
+	switch c {
+	case 'a', 'e', 'i', 'o', 'u', 'y':
+		return true
+	}
+	return false
+}
+
+func soundsLike(a, b byte) bool {
+	if a > b {
+		a, b = b, a
+	}
+	switch [2]byte{a, b} {
+	case [2]byte{'c', 'k'}, [2]byte{'c', 's'}, [2]byte{'s', 'z'}, [2]byte{'g', 'j'}, [2]byte{'f', 'v'}, [2]byte{'d', 't'}, [2]byte{'m', 'n'}:
+		return true
+	}
+	return false
+}
+
+// adjacent tells whether two letters are neighbours on a keyboard.
+func adjacent(a, b byte) bool {
+	if a < 'a' || a > 'z' || b < 'a' || b > 'z' {
+		return false
+	}
+	p, q := keyAt[a-'a'], keyAt[b-'a']
+	dx, dy := p[0]-q[0], p[1]-q[1]
+	return dx*dx+dy*dy <= 2
+}
+
+var keyAt = func() (at [26][2]float32) {
+	for y, row := range []string{"qwertyuiop", "asdfghjkl", "zxcvbnm"} {
+		for x, c := range row {
+			at[c-'a'] = [2]float32{float32(x) + .4*float32(y), float32(y)}
+		}
+	}
+	return at
+}()
+
+func hasDigit(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if '0' <= s[i] && s[i] <= '9' {
+			return true
+		}
+	}
+	return false
+}
