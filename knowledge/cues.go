@@ -1,0 +1,369 @@
+package knowledge
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// laneOrder decides where the cues of several lanes meet. A lane may carry a
+// suffix (crisis-self); lanes that are not named here come last.
+var laneOrder = []string{
+	"crisis", "data-breach", "media", "abuse", "account-security", "safeguarding", "clinical",
+	"speaking-up", "legal-discipline", "election", "patient-identifiable",
+}
+
+func laneRank(lane string) int {
+	for i, name := range laneOrder {
+		if strings.HasPrefix(lane, name) {
+			return i
+		}
+	}
+	return len(laneOrder)
+}
+
+// cue is one line of a lane's "Cues": words in a row, or a pattern.
+type cue struct {
+	text     string
+	words    []cueWord
+	pattern  *regexp.Regexp
+	literals []string // the pattern meets no text that has none of these; nil: unknown
+}
+
+type cueWord struct {
+	text string
+	open bool // any ending
+}
+
+// maxCue bounds a pattern, and with it the time it can take.
+const maxCue = 500
+
+func parseCue(text string) (cue, error) {
+	c := cue{text: text}
+	if len(text) > maxCue {
+		return c, fmt.Errorf("it is longer than %d characters", maxCue)
+	}
+	if body, ok := strings.CutPrefix(text, "/"); ok {
+		body, ok = strings.CutSuffix(body, "/")
+		if !ok || body == "" {
+			return c, errors.New("a pattern stands between two slashes")
+		}
+		tree, err := syntax.Parse(body, syntax.Perl|syntax.FoldCase)
+		if err != nil {
+			return c, err
+		}
+		c.literals = literals(tree)
+		if c.pattern, err = regexp.Compile("(?i:" + body + ")"); err != nil {
+			return c, err
+		}
+		if c.pattern.MatchString("") || c.pattern.MatchString(" ") {
+			return c, errors.New("the pattern meets every question")
+		}
+		return c, nil
+	}
+	if strings.HasPrefix(text, "*") {
+		return c, errors.New("the * stands at the end of a word")
+	}
+	letters := 0
+	for part := range strings.FieldsSeq(normalText(text)) {
+		stem, open := strings.CutSuffix(part, "*")
+		if strings.Contains(stem, "*") {
+			return c, errors.New("the * stands at the end of a word")
+		}
+		words := splitWords(stem, nil)
+		if open && len(words) == 0 {
+			return c, errors.New("the * stands at the end of a word")
+		}
+		for i, w := range words {
+			c.words = append(c.words, cueWord{w, open && i == len(words)-1})
+			letters += utf8.RuneCountInString(w)
+		}
+	}
+	switch {
+	case len(c.words) == 0:
+		return c, errors.New("it has no word")
+	case len(c.words) == 1 && c.words[0].open && letters < 3:
+		return c, errors.New("at least three letters stand before the *")
+	}
+	return c, nil
+}
+
+// literals finds texts of which any match holds at least one.
+func literals(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{strings.ToLower(string(re.Rune))}
+	case syntax.OpCapture, syntax.OpPlus:
+		return literals(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return literals(re.Sub[0])
+		}
+	case syntax.OpConcat:
+		var best []string
+		for _, sub := range re.Sub {
+			if l := literals(sub); l != nil && (best == nil || shortest(l) > shortest(best)) {
+				best = l
+			}
+		}
+		return best
+	case syntax.OpAlternate:
+		var all []string
+		for _, sub := range re.Sub {
+			l := literals(sub)
+			if l == nil {
+				return nil
+			}
+			all = append(all, l...)
+		}
+		return all
+	}
+	return nil
+}
+
+func shortest(l []string) int {
+	n := len(l[0])
+	for _, s := range l {
+		n = min(n, len(s))
+	}
+	return n
+}
+
+// laneIndex finds cues. Words are looked up by the first of them; patterns run
+// only where one of their literals stands in the text.
+type laneIndex struct {
+	lanes     []*Entry // in order of precedence
+	cues      []laneCue
+	first     map[string][]int32 // cue numbers by first word
+	open      map[string][]int32 // the same, any ending
+	lengths   []int              // of the keys of open, ascending
+	patterns  []int32
+	textspeak map[string][]string
+}
+
+type laneCue struct {
+	cue
+	lane int
+	rank int
+}
+
+func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
+	x := &laneIndex{first: map[string][]int32{}, open: map[string][]int32{}, textspeak: map[string][]string{}}
+	for _, e := range entries {
+		if e.Lane() != "" {
+			x.lanes = append(x.lanes, e)
+		}
+	}
+	slices.SortStableFunc(x.lanes, func(a, b *Entry) int {
+		return cmp.Or(cmp.Compare(laneRank(a.Lane()), laneRank(b.Lane())), cmp.Compare(a.ID, b.ID))
+	})
+	for i, e := range x.lanes {
+		for _, text := range e.Cues {
+			c, err := parseCue(text)
+			if err != nil {
+				continue // reported by parseEntry
+			}
+			n := int32(len(x.cues))
+			x.cues = append(x.cues, laneCue{c, i, laneRank(e.Lane())})
+			switch {
+			case c.pattern != nil:
+				x.patterns = append(x.patterns, n)
+			case c.words[0].open:
+				w := c.words[0].text
+				x.open[w] = append(x.open[w], n)
+				if k, found := slices.BinarySearch(x.lengths, len(w)); !found {
+					x.lengths = slices.Insert(x.lengths, k, len(w))
+				}
+			default:
+				w := c.words[0].text
+				x.first[w] = append(x.first[w], n)
+			}
+		}
+	}
+	for k, v := range textspeak {
+		if w := splitWords(normalText(k), nil); len(w) == 1 {
+			x.textspeak[w[0]] = splitWords(normalText(v), nil)
+		}
+	}
+	return x
+}
+
+// maxLaneText is what Lane reads of a text, in bytes.
+const maxLaneText = 64 << 10
+
+// Lane returns the lane whose cue the text meets, and the cue; nil when it
+// meets none. Where several do, crisis goes first, then the order of the
+// contract; between two lanes of the same place the longer cue decides. Upper
+// case, apostrophes and text-speak make no difference.
+func (b *Base) Lane(text string) (*Entry, string) { return b.lanes.find(text) }
+
+func (x *laneIndex) find(text string) (*Entry, string) {
+	if len(x.cues) == 0 {
+		return nil, ""
+	}
+	if len(text) > maxLaneText {
+		text = text[:maxLaneText]
+	}
+	best := int32(-1)
+	met := func(n int32) {
+		if best < 0 {
+			best = n
+			return
+		}
+		a, b := &x.cues[n], &x.cues[best]
+		if c := cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(b.text), len(a.text)), cmp.Compare(n, best)); c < 0 {
+			best = n
+		}
+	}
+	plain := normalText(text)
+	x.meetPatterns(plain, met)
+	if strings.Contains(plain, "'") {
+		x.meetPatterns(strings.ReplaceAll(plain, "'", ""), met)
+	}
+	var room [64]string
+	words := splitWords(plain, room[:0])
+	x.meetWords(words, met)
+	if repaired, changed := x.repair(words); changed {
+		x.meetWords(repaired, met)
+		x.meetPatterns(strings.Join(repaired, " "), met)
+	}
+	if best < 0 {
+		return nil, ""
+	}
+	return x.lanes[x.cues[best].lane], x.cues[best].text
+}
+
+func (x *laneIndex) meetPatterns(text string, met func(int32)) {
+	for _, n := range x.patterns {
+		c := &x.cues[n]
+		if c.literals != nil && !slices.ContainsFunc(c.literals, func(l string) bool { return strings.Contains(text, l) }) {
+			continue
+		}
+		if c.pattern.MatchString(text) {
+			met(n)
+		}
+	}
+}
+
+func (x *laneIndex) meetWords(words []string, met func(int32)) {
+	for i, w := range words {
+		for _, n := range x.first[w] {
+			if x.cues[n].follows(words[i+1:]) {
+				met(n)
+			}
+		}
+		for _, l := range x.lengths {
+			if l > len(w) {
+				break
+			}
+			for _, n := range x.open[w[:l]] {
+				if x.cues[n].follows(words[i+1:]) {
+					met(n)
+				}
+			}
+		}
+	}
+}
+
+// follows says whether the cue's words after the first stand at the start.
+func (c *cue) follows(words []string) bool {
+	rest := c.words[1:]
+	if len(rest) > len(words) {
+		return false
+	}
+	for i, r := range rest {
+		if r.open && !strings.HasPrefix(words[i], r.text) || !r.open && words[i] != r.text {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *laneIndex) repair(words []string) ([]string, bool) {
+	if !slices.ContainsFunc(words, func(w string) bool { return x.textspeak[w] != nil }) {
+		return words, false
+	}
+	out := make([]string, 0, len(words)+8)
+	for _, w := range words {
+		if plain := x.textspeak[w]; plain != nil {
+			out = append(out, plain...)
+		} else {
+			out = append(out, w)
+		}
+	}
+	return out, true
+}
+
+// normalText is the text that patterns meet: lower case, straight quotes and
+// dashes, single spaces, nothing invisible.
+func normalText(text string) string {
+	ascii := true
+	for i := 0; i < len(text) && ascii; i++ {
+		ascii = text[i] < utf8.RuneSelf
+	}
+	if !ascii {
+		text = norm.NFKC.String(strings.ToValidUTF8(text, " "))
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	space := true
+	for _, r := range text {
+		switch {
+		case r == '’' || r == '‘' || r == 'ʼ' || r == '`' || r == '´' || r == '′' || r == '＇':
+			r = '\''
+		case r == '“' || r == '”' || r == '„':
+			r = '"'
+		case r == '‐' || r == '‑' || r == '–' || r == '—':
+			r = '-'
+		case r >= utf8.RuneSelf && unicode.Is(unicode.Cf, r):
+			continue
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			if !space {
+				b.WriteByte(' ')
+			}
+			space = true
+			continue
+		}
+		space = false
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// splitWords appends the words of a normal text, their apostrophes dropped.
+func splitWords(text string, words []string) []string {
+	start, quoted := -1, false
+	flush := func(end int) {
+		if start < 0 {
+			return
+		}
+		w := text[start:end]
+		if quoted {
+			w = strings.ReplaceAll(w, "'", "")
+		}
+		words = append(words, w)
+		start, quoted = -1, false
+	}
+	for i, r := range text {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)):
+			if start < 0 {
+				start = i
+			}
+		case r == '\'' && start >= 0:
+			quoted = true
+		default:
+			flush(i)
+		}
+	}
+	flush(len(text))
+	return words
+}

@@ -1,0 +1,460 @@
+package knowledge
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"go.yaml.in/yaml/v4"
+
+	"canteen/knowledge/match"
+)
+
+// Contact is a person, team or page of this organisation. Its name is a noun
+// phrase with its own article, for the middle of a sentence.
+type Contact struct{ Name, Phone, Email, Link string }
+
+// String prints "the IT service desk (phone 1234)"; with a link the name is a
+// Markdown link.
+func (c Contact) String() string {
+	name := c.Name
+	if c.Link != "" {
+		name = "[" + name + "](" + c.Link + ")"
+	}
+	var how []string
+	if c.Phone != "" {
+		how = append(how, "phone "+c.Phone)
+	}
+	if c.Email != "" {
+		how = append(how, "email "+c.Email)
+	}
+	if len(how) > 0 {
+		name += " (" + strings.Join(how, ", ") + ")"
+	}
+	return name
+}
+
+// CrisisLine is who to call in one of the nations.
+type CrisisLine struct{ Nation, Line string }
+
+// CrisisLines print as a Markdown list.
+type CrisisLines []CrisisLine
+
+func (c CrisisLines) String() string {
+	return strings.Join(mapped(c, func(l CrisisLine) string { return "- " + l.Nation + ": " + l.Line }), "\n")
+}
+
+// Hours are the comms team's working hours, the same on each of its days.
+type Hours struct {
+	Days     []time.Weekday // from Monday on
+	From, To time.Duration  // since midnight
+}
+
+// String prints "Monday to Friday, 9am to 5pm".
+func (h Hours) String() string {
+	order := func(d time.Weekday) int { return (int(d) + 6) % 7 }
+	var parts []string
+	for i := 0; i < len(h.Days); {
+		j := i
+		for j+1 < len(h.Days) && order(h.Days[j+1]) == order(h.Days[j])+1 {
+			j++
+		}
+		switch {
+		case j > i+1:
+			parts = append(parts, h.Days[i].String()+" to "+h.Days[j].String())
+		case j == i+1:
+			parts = append(parts, h.Days[i].String(), h.Days[j].String())
+		default:
+			parts = append(parts, h.Days[i].String())
+		}
+		i = j + 1
+	}
+	days := strings.Join(parts, ", ")
+	if k := strings.LastIndex(days, ", "); k >= 0 {
+		days = days[:k] + " and " + days[k+2:]
+	}
+	return days + ", " + clock(h.From) + " to " + clock(h.To)
+}
+
+func clock(d time.Duration) string {
+	h, m := int(d.Hours()), int(d.Minutes())%60
+	half := "am"
+	if h%24 >= 12 {
+		half = "pm"
+	}
+	switch {
+	case m == 0 && h == 12:
+		return "midday"
+	case m == 0 && h%24 == 0:
+		return "midnight"
+	}
+	t := strconv.Itoa((h+11)%12 + 1)
+	if m != 0 {
+		t += fmt.Sprintf(":%02d", m)
+	}
+	return t + half
+}
+
+// Local is local.yaml over the defaults. Its fields are the template values.
+type Local struct {
+	Organisation, Comms, Policy, Switchboard, OnCall          Contact
+	InformationGovernance, ITSecurity, HR, OccupationalHealth Contact
+	Union, SpeakingUpGuardian, SafeguardingLead               Contact
+
+	Crisis       CrisisLines
+	Hours        Hours
+	BankHolidays []time.Time // midnight UTC
+	Zone         *time.Location
+	ReplyPromise string
+
+	set map[string]bool // keys that local.yaml fills in
+}
+
+// Open says whether the comms team is at work at that moment.
+func (l Local) Open(t time.Time) bool {
+	t = t.In(l.Zone)
+	y, m, d := t.Date()
+	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	since := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second
+	return slices.Contains(l.Hours.Days, t.Weekday()) && !slices.ContainsFunc(l.BankHolidays, day.Equal) &&
+		since >= l.Hours.From && since < l.Hours.To
+}
+
+func defaultLocal() Local {
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		zone = time.UTC // no time zone data: the program carries its own
+	}
+	return Local{
+		Organisation:          Contact{Name: "your organisation"},
+		Comms:                 Contact{Name: "the communications team"},
+		Policy:                Contact{Name: "the social media policy"},
+		Switchboard:           Contact{Name: "your switchboard"},
+		OnCall:                Contact{Name: "the on-call manager"},
+		InformationGovernance: Contact{Name: "the information governance team"},
+		ITSecurity:            Contact{Name: "the IT service desk"},
+		HR:                    Contact{Name: "the HR team"},
+		OccupationalHealth:    Contact{Name: "occupational health"},
+		Union:                 Contact{Name: "your trade union"},
+		SpeakingUpGuardian:    Contact{Name: "your Freedom to Speak Up guardian"},
+		SafeguardingLead:      Contact{Name: "the safeguarding lead"},
+		Crisis: CrisisLines{
+			{"England", "call NHS 111 and choose option 2, at any time"},
+			{"Wales", "call NHS 111 Wales and choose option 2, at any time"},
+			{"Scotland", "call NHS 24 on 111, at any time"},
+			{"Northern Ireland", "call Lifeline on 0808 808 8000, at any time"},
+		},
+		Hours: Hours{Days: []time.Weekday{1, 2, 3, 4, 5}, From: 9 * time.Hour, To: 17 * time.Hour},
+		Zone:  zone,
+		set:   map[string]bool{},
+	}
+}
+
+// contacts are the keys of local.yaml that hold a contact, with the template
+// value that each one fills.
+func (l *Local) contacts() []struct {
+	key, value string
+	to         *Contact
+} {
+	type c = struct {
+		key, value string
+		to         *Contact
+	}
+	return []c{
+		{"organisation", "Organisation", &l.Organisation}, {"comms", "Comms", &l.Comms}, {"policy", "Policy", &l.Policy},
+		{"switchboard", "Switchboard", &l.Switchboard}, {"on_call", "OnCall", &l.OnCall},
+		{"information_governance", "InformationGovernance", &l.InformationGovernance}, {"it_security", "ITSecurity", &l.ITSecurity},
+		{"hr", "HR", &l.HR}, {"occupational_health", "OccupationalHealth", &l.OccupationalHealth}, {"union", "Union", &l.Union},
+		{"speaking_up_guardian", "SpeakingUpGuardian", &l.SpeakingUpGuardian}, {"safeguarding_lead", "SafeguardingLead", &l.SafeguardingLead},
+	}
+}
+
+// values are what templates may use.
+func (l Local) values() map[string]any {
+	v := map[string]any{"Crisis": l.Crisis, "Hours": l.Hours, "ReplyPromise": l.ReplyPromise}
+	for _, c := range l.contacts() {
+		v[c.value] = *c.to
+	}
+	return v
+}
+
+// Unset lists the keys of local.yaml that texts of lanes use and nobody has
+// filled in: the texts then name nobody who can be reached.
+func (b *Base) Unset() []string {
+	used := map[string]bool{}
+	for _, e := range b.entries {
+		if e.Lane() == "" {
+			continue
+		}
+		s := b.sources[e.ID]
+		for _, c := range b.local.contacts() {
+			if !b.local.set[c.key] && usesValue(s.Title+s.Body+s.Since, c.value) {
+				used[c.key] = true
+			}
+		}
+	}
+	return sortedKeys(used)
+}
+
+func (b *Base) readLocal(layers []*layer) Problems {
+	var problems Problems
+	for _, l := range layers {
+		data := l.files["local.yaml"]
+		if data == nil {
+			continue
+		}
+		p := &reporter{path: l.path("local.yaml")}
+		if lines, ok := p.lines(data, maxFile); ok {
+			b.local.parse(yamlReader{p}, strings.Join(lines, "\n"))
+		}
+		problems = append(problems, p.problems...)
+	}
+	if b.local.ReplyPromise == "" {
+		b.local.ReplyPromise = "They answer from " + b.local.Hours.String() + "."
+	}
+	return problems
+}
+
+func (l *Local) parse(y yamlReader, data string) {
+	keys := map[string]func(*yaml.Node){}
+	for _, c := range l.contacts() {
+		keys[c.key] = func(n *yaml.Node) {
+			was := *c.to
+			if n.Kind == yaml.ScalarNode {
+				setText(&c.to.Name, y.text(n))
+			} else {
+				y.fields(n, map[string]func(*yaml.Node){
+					"name":  func(n *yaml.Node) { setText(&c.to.Name, y.text(n)) },
+					"phone": func(n *yaml.Node) { setText(&c.to.Phone, y.text(n)) },
+					"email": func(n *yaml.Node) { setText(&c.to.Email, y.text(n)) },
+					"link": func(n *yaml.Node) {
+						link := y.text(n)
+						if u, err := url.Parse(link); link != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(link, "()<> \t")) {
+							y.add(place(n), "%q is no link: it starts with https:// and has no spaces or brackets", link)
+							return
+						}
+						setText(&c.to.Link, link)
+					},
+				})
+			}
+			if *c.to != was {
+				l.set[c.key] = true
+			}
+		}
+	}
+	keys["crisis"] = func(n *yaml.Node) {
+		var lines CrisisLines
+		y.each(n, func(n *yaml.Node) {
+			var line CrisisLine
+			y.fields(n, map[string]func(*yaml.Node){
+				"nation": func(n *yaml.Node) { line.Nation = y.text(n) },
+				"line":   func(n *yaml.Node) { line.Line = y.text(n) },
+			})
+			if line.Nation == "" || line.Line == "" {
+				y.add(place(n), "a crisis line has a nation and a line")
+				return
+			}
+			lines = append(lines, line)
+		})
+		if len(lines) > 0 {
+			l.Crisis, l.set["crisis"] = lines, true
+		}
+	}
+	keys["hours"] = func(n *yaml.Node) {
+		h := l.Hours
+		y.fields(n, map[string]func(*yaml.Node){
+			"days": func(n *yaml.Node) {
+				if d := y.days(n); len(d) > 0 {
+					h.Days = d
+				}
+			},
+			"from": func(n *yaml.Node) { h.From = y.clock(n, h.From) },
+			"to":   func(n *yaml.Node) { h.To = y.clock(n, h.To) },
+		})
+		if h.To <= h.From {
+			y.add(place(n), "the hours end before they begin")
+			return
+		}
+		l.Hours = h
+	}
+	keys["bank_holidays"] = func(n *yaml.Node) {
+		l.BankHolidays = nil
+		y.each(n, func(n *yaml.Node) {
+			if d := y.date(n); !d.IsZero() {
+				l.BankHolidays = append(l.BankHolidays, d)
+			}
+		})
+	}
+	keys["time_zone"] = func(n *yaml.Node) {
+		name := y.text(n)
+		if name == "" {
+			return
+		}
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			y.add(place(n), "unknown time zone %q: write it as Europe/London", name)
+			return
+		}
+		l.Zone = zone
+	}
+	keys["reply_promise"] = func(n *yaml.Node) { setText(&l.ReplyPromise, y.text(n)) }
+	y.read([]byte(data), func(n *yaml.Node) { y.fields(n, keys) })
+}
+
+// setText leaves the default where the file has nothing.
+func setText(to *string, text string) {
+	if text != "" {
+		*to = strings.Join(strings.Fields(text), " ")
+	}
+}
+
+// days reads [monday, tue] or "Monday to Friday".
+func (y yamlReader) days(n *yaml.Node) []time.Weekday {
+	var found [7]bool
+	day := func(n *yaml.Node, name string) int {
+		name = strings.ToLower(strings.TrimSpace(name))
+		for d := range 7 {
+			full := strings.ToLower(time.Weekday(d).String())
+			if len(name) >= 3 && strings.HasPrefix(full, name) {
+				return d
+			}
+		}
+		y.add(place(n), "%q is no day of the week", name)
+		return -1
+	}
+	span := func(n *yaml.Node, text string) {
+		from, to, ranged := strings.Cut(strings.ReplaceAll(strings.ToLower(text), " to ", "-"), "-")
+		a := day(n, from)
+		b := a
+		if ranged {
+			b = day(n, to)
+		}
+		if a < 0 || b < 0 {
+			return
+		}
+		for d := a; ; d = (d + 1) % 7 {
+			found[d] = true
+			if d == b {
+				break
+			}
+		}
+	}
+	if n.Kind == yaml.SequenceNode {
+		for _, t := range n.Content {
+			span(t, y.text(t))
+		}
+	} else if text := y.text(n); text != "" {
+		for _, t := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) {
+			span(n, t)
+		}
+	}
+	var days []time.Weekday
+	for i := range 7 {
+		if d := (i + 1) % 7; found[d] {
+			days = append(days, time.Weekday(d))
+		}
+	}
+	return days
+}
+
+// clock reads 9, 9am, 09:00, 17:30 or 5:30pm.
+func (y yamlReader) clock(n *yaml.Node, or time.Duration) time.Duration {
+	text := strings.ToLower(strings.ReplaceAll(y.text(n), " ", ""))
+	if text == "" {
+		return or
+	}
+	for _, layout := range []string{"15:04", "3:04pm", "3pm", "15.04", "15"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+		}
+	}
+	if text == "24:00" {
+		return 24 * time.Hour
+	}
+	y.add(place(n), "%q is no time of day: write it as 09:00 or 5pm", text)
+	return or
+}
+
+// readLexicon takes the lexicon of the last folder that has one.
+func (b *Base) readLexicon(layers []*layer) Problems {
+	for _, l := range slices.Backward(layers) {
+		data := l.files["lexicon.yaml"]
+		if data == nil {
+			continue
+		}
+		p := &reporter{path: l.path("lexicon.yaml")}
+		if lines, ok := p.lines(data, maxFile); ok {
+			b.lexicon = parseLexicon(yamlReader{p}, strings.Join(lines, "\n"))
+		}
+		return p.problems
+	}
+	return nil
+}
+
+func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
+	sets := func(to *[][]string, least int) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			y.each(n, func(n *yaml.Node) {
+				words := y.texts(n)
+				if len(words) < least && n.Kind == yaml.SequenceNode {
+					y.add(place(n), "a set has at least %d words", least)
+					return
+				}
+				*to = append(*to, words)
+			})
+		}
+	}
+	word := func(n *yaml.Node) string {
+		t := strings.ToLower(y.text(n))
+		if strings.IndexFunc(t, unicode.IsSpace) >= 0 {
+			y.add(place(n), "one word is wanted here, not %q", t)
+		}
+		return t
+	}
+	y.read([]byte(data), func(n *yaml.Node) {
+		y.fields(n, map[string]func(*yaml.Node){
+			"synonyms": sets(&lex.Synonyms, 2),
+			"distinct": sets(&lex.Distinct, 2),
+			"keep":     func(n *yaml.Node) { lex.Keep = y.texts(n) },
+			"cues": func(n *yaml.Node) {
+				y.each(n, func(n *yaml.Node) {
+					var c match.Cue
+					y.fields(n, map[string]func(*yaml.Node){
+						"word":  func(n *yaml.Node) { c.Word = word(n) },
+						"means": func(n *yaml.Node) { c.Means = y.text(n) },
+						"near":  func(n *yaml.Node) { c.Near = y.texts(n) },
+					})
+					if c.Word == "" || c.Means == "" || len(c.Near) == 0 {
+						y.add(place(n), "a cue has a word, what it means, and the words near it")
+						return
+					}
+					lex.Cues = append(lex.Cues, c)
+				})
+			},
+			"textspeak": func(n *yaml.Node) {
+				if none(n) {
+					return
+				}
+				if n.Kind != yaml.MappingNode {
+					y.add(place(n), "textspeak is written as {u: you, pls: please}")
+					return
+				}
+				lex.Textspeak = map[string]string{}
+				for i := 0; i+1 < len(n.Content); i += 2 {
+					k, v := word(n.Content[i]), strings.ToLower(y.text(n.Content[i+1]))
+					if _, twice := lex.Textspeak[k]; twice {
+						y.add(place(n.Content[i]), "key %q stands twice", k)
+					}
+					if k != "" && v != "" {
+						lex.Textspeak[k] = v
+					}
+				}
+			},
+		})
+	})
+	return lex
+}

@@ -1,0 +1,359 @@
+package knowledge
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"text/template"
+	"text/template/parse"
+	"unicode/utf8"
+)
+
+// Words are the template values that a caller of [Base.Wording] may give. The
+// embedded wording may use others too; a folder's own may use these and those.
+var Words = []string{"Name", "Ref", "Topic", "Question", "Kinds", "Promise", "Hours", "Title", "Reason", "Answer", "Count", "Link"}
+
+// message is one file of wording/.
+type message struct {
+	text   *template.Template
+	values map[string]any // local values, and "" for each word
+}
+
+// Wording is the message of that name, with the caller's words over the local
+// values. A word that is not given prints as nothing. The name is that of a
+// file in wording/ without .md; for another the result is empty.
+func (b *Base) Wording(name string, words map[string]string) string {
+	m, ok := b.wording[name]
+	if !ok {
+		return ""
+	}
+	values := m.values
+	if len(words) > 0 {
+		values = maps.Clone(values)
+		for k, v := range words {
+			values[k] = v
+		}
+	}
+	var out strings.Builder
+	if err := m.text.Execute(&out, values); err != nil {
+		return "" // load made sure that the fields are there
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// Wordings are the names that Wording knows, sorted.
+func (b *Base) Wordings() []string { return sortedKeys(b.wording) }
+
+// embeddedWording has the text of each shipped message.
+var embeddedWording = sync.OnceValue(func() map[string]string {
+	texts := map[string]string{}
+	files, _ := fs.Glob(Embedded, "wording/*.md")
+	for _, f := range files {
+		if data, err := fs.ReadFile(Embedded, f); err == nil {
+			texts[strings.TrimSuffix(path.Base(f), ".md")] = string(data)
+		}
+	}
+	return texts
+})
+
+func (b *Base) readWording(layers []*layer) Problems {
+	var problems Problems
+	local := b.local.values()
+	shipped := embeddedWording()
+	add := func(file, name string, data []byte, own bool) {
+		p := &reporter{path: file}
+		defer func() { problems = append(problems, p.problems...) }()
+		lines, ok := p.lines(data, maxEntry)
+		if !ok {
+			return
+		}
+		text := strings.Join(lines, "\n")
+		original, known := shipped[name]
+		if !known {
+			p.add(at{1, 1}, "unknown message %q: the bot says nothing of this name", name)
+			return
+		}
+		words := slices.Clone(Words)
+		for _, t := range append([]string{original}, []string{text}[:btoi(text == original)]...) {
+			if tree, err := parseTemplate(t); err == nil {
+				words = append(words, topFields(tree)...)
+			}
+		}
+		values := maps.Clone(local)
+		for _, w := range words {
+			if _, ok := values[w]; !ok {
+				values[w] = word("")
+			}
+		}
+		t := p.template(text, at{1, 1}, values, false)
+		if t != nil {
+			b.wording[name] = &message{t, values}
+		}
+	}
+	for name, text := range shipped {
+		if _, own := layers[0].files["wording/"+name+".md"]; !own {
+			add("wording/"+name+".md", name, []byte(text), false)
+		}
+	}
+	for _, l := range layers {
+		for _, file := range l.names() {
+			if name, ok := strings.CutPrefix(file, "wording/"); ok {
+				add(l.path(file), strings.TrimSuffix(name, ".md"), l.files[file], true)
+			}
+		}
+	}
+	return problems
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// word is a value that the caller gives: it may be empty at load.
+type word string
+
+// expand fills in the template values of an entry's text.
+func (p *reporter) expand(text string, start at, values map[string]any) string {
+	if !strings.Contains(text, "{{") {
+		return text
+	}
+	t := p.template(text, start, values, true)
+	if t == nil {
+		return text
+	}
+	var out strings.Builder
+	if err := t.Execute(&out, values); err != nil {
+		p.add(start, "template: %v", err)
+		return text
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func parseTemplate(text string) (*parse.Tree, error) {
+	t, err := template.New("text").Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return t.Tree, nil
+}
+
+var templateError = regexp.MustCompile(`^template: text:(\d+)(?::\d+)?: (.*)`)
+
+// template parses a text and checks each value it uses; nil when a problem was
+// reported. In strict mode, that of entries, a text may hold values, if and
+// range, and nothing that could run on.
+func (p *reporter) template(text string, start at, values map[string]any, strict bool) *template.Template {
+	t, err := template.New("text").Parse(text)
+	if err != nil {
+		a, message := start, err.Error()
+		if m := templateError.FindStringSubmatch(message); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			lines := strings.Split(text, "\n")
+			n = min(max(n, 1), len(lines))
+			a = at{start.line + n - 1, 1 + utf8.RuneCountInString(lines[n-1][:max(strings.Index(lines[n-1], "{{"), 0)])}
+			if n == 1 {
+				a.column += start.column - 1
+			}
+			message = m[2]
+		}
+		p.add(a, "template value: %s", message)
+		return nil
+	}
+	if t.Tree == nil || t.Tree.Root == nil {
+		return t
+	}
+	before := len(p.problems)
+	w := templateCheck{reporter: p, text: text, start: start, root: values, strict: strict}
+	w.walk(t.Tree.Root, values, nil)
+	if len(t.Templates()) > 1 {
+		w.add(start, "template value: define and block have no place here")
+	}
+	if len(p.problems) > before {
+		return nil
+	}
+	return t
+}
+
+type templateCheck struct {
+	*reporter
+	text   string
+	start  at
+	root   map[string]any
+	strict bool
+}
+
+// place is where the {{ before a node stands.
+func (w *templateCheck) place(n parse.Node) at {
+	pos := min(int(n.Position()), len(w.text))
+	if i := strings.LastIndex(w.text[:pos], "{{"); i >= 0 {
+		pos = i
+	}
+	before := w.text[:pos]
+	a := at{w.start.line + strings.Count(before, "\n"), utf8.RuneCountInString(before[strings.LastIndex(before, "\n")+1:]) + 1}
+	if a.line == w.start.line {
+		a.column += w.start.column - 1
+	}
+	return a
+}
+
+// walk checks a node; dot is the value of the dot there, and guard has the
+// fields that an if or with around it has found to be set.
+func (w *templateCheck) walk(n parse.Node, dot any, guard []string) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n == nil {
+			return
+		}
+		for _, c := range n.Nodes {
+			w.walk(c, dot, guard)
+		}
+	case *parse.TextNode, *parse.CommentNode:
+	case *parse.ActionNode:
+		fields := w.fields(n.Pipe, dot)
+		if w.strict && (len(n.Pipe.Decl) > 0 || len(n.Pipe.Cmds) != 1 || len(n.Pipe.Cmds[0].Args) != 1 || len(fields) != 1) {
+			w.add(w.place(n), "template value: only values such as {{.Comms.Name}} can stand here")
+			return
+		}
+		for _, f := range fields {
+			if f.known && empty(f.value) && !slices.Contains(guard, f.name) {
+				w.add(w.place(n), "template value %s is nowhere set and has no default: fill it in in local.yaml", f.name)
+			}
+		}
+	case *parse.IfNode:
+		fields := w.fields(n.Pipe, dot)
+		inside := slices.Clone(guard)
+		for _, f := range fields {
+			inside = append(inside, f.name)
+		}
+		w.walk(n.List, dot, inside)
+		w.walk(n.ElseList, dot, guard)
+	case *parse.WithNode:
+		fields := w.fields(n.Pipe, dot)
+		if len(fields) == 1 {
+			w.walk(n.List, fields[0].value, append(slices.Clone(guard), "."))
+		}
+		w.walk(n.ElseList, dot, guard)
+	case *parse.RangeNode:
+		fields := w.fields(n.Pipe, dot)
+		lines, ok := any(nil), false
+		if len(fields) == 1 && len(n.Pipe.Decl) == 0 {
+			if c, is := fields[0].value.(CrisisLines); is && len(c) > 0 {
+				lines, ok = c[0], true
+			}
+		}
+		if !ok {
+			w.add(w.place(n), "template value: range goes over {{range .Crisis}} only")
+			return
+		}
+		w.walk(n.List, lines, guard)
+		w.walk(n.ElseList, dot, guard)
+	default:
+		w.add(w.place(n), "template value: %s has no place here", n)
+	}
+}
+
+type field struct {
+	name  string
+	value any
+	known bool
+}
+
+// fields are the values that a pipeline uses; unknown ones are reported.
+func (w *templateCheck) fields(pipe *parse.PipeNode, dot any) (found []field) {
+	if pipe == nil {
+		return nil
+	}
+	use := func(n parse.Node, from any, idents []string) {
+		f := field{name: "." + strings.Join(idents, "."), value: from, known: true}
+		for _, id := range idents {
+			if f.value, f.known = member(f.value, id); !f.known {
+				w.add(w.place(n), "template value %s is nowhere set and has no default", f.name)
+				break
+			}
+		}
+		found = append(found, f)
+	}
+	for _, cmd := range pipe.Cmds {
+		for _, arg := range cmd.Args {
+			switch a := arg.(type) {
+			case *parse.FieldNode:
+				use(a, dot, a.Ident)
+			case *parse.VariableNode:
+				if a.Ident[0] != "$" {
+					w.add(w.place(a), "template value: variables have no place here")
+					continue
+				}
+				use(a, w.root, a.Ident[1:])
+			case *parse.DotNode:
+				use(a, dot, nil)
+			case *parse.PipeNode:
+				found = append(found, w.fields(a, dot)...)
+			case *parse.IdentifierNode:
+				if w.strict && a.Ident != "and" && a.Ident != "or" && a.Ident != "not" {
+					w.add(w.place(a), "template value: %s has no place here", a.Ident)
+				}
+			case *parse.StringNode, *parse.NumberNode, *parse.BoolNode:
+			default:
+				w.add(w.place(a), "template value: %s has no place here", a)
+			}
+		}
+	}
+	return found
+}
+
+// member is a field of a value of local.yaml.
+func member(of any, name string) (any, bool) {
+	if m, ok := of.(map[string]any); ok {
+		v, ok := m[name]
+		return v, ok
+	}
+	v := reflect.ValueOf(of)
+	if v.Kind() != reflect.Struct {
+		return nil, false
+	}
+	if f := v.FieldByName(name); f.IsValid() && f.CanInterface() {
+		return f.Interface(), true
+	}
+	return nil, false
+}
+
+func empty(v any) bool {
+	if _, ok := v.(word); ok {
+		return false
+	}
+	if _, ok := v.(map[string]any); ok {
+		return true
+	}
+	return strings.TrimSpace(fmt.Sprint(v)) == ""
+}
+
+// topFields are the first names of all fields that a template uses.
+func topFields(tree *parse.Tree) []string {
+	var names []string
+	for _, m := range fieldName.FindAllStringSubmatch(tree.Root.String(), -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+var fieldName = regexp.MustCompile(`[{(\s$]\.([A-Z][A-Za-z0-9]*)`)
+
+// usesValue says whether a text has that template value.
+func usesValue(text, name string) bool {
+	for _, m := range fieldName.FindAllStringSubmatch(text, -1) {
+		if m[1] == name {
+			return true
+		}
+	}
+	return false
+}
