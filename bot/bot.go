@@ -1,0 +1,167 @@
+package bot
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"canteen/knowledge"
+)
+
+// Folder is the FAQ folder as the conversation uses it.
+type Folder interface {
+	// Base is the last good folder; its index is the best there is by now.
+	Base() *knowledge.Base
+	// Save writes an entry and serves it before it returns.
+	Save(ctx context.Context, e knowledge.Entry) error
+}
+
+// Members tells who belongs to comms, on the platform that it stands for. An
+// answer may be up to a minute old.
+type Members interface {
+	Member(ctx context.Context, p PersonID) (bool, error)
+}
+
+// Config is what a Bot is made of. Store, Folder and Members are needed; the rest
+// has defaults.
+type Config struct {
+	Store   Store
+	Folder  Folder
+	Members map[string]Members // by adapter
+	Comms   []Place            // the comms channel on each platform: every card goes to each
+	Policy  Policy             // zero: DefaultPolicy
+	Now     func() time.Time
+	NewID   func() string
+	Log     *slog.Logger
+}
+
+// Bot holds the conversation. It is safe for concurrent use; all that it knows is
+// in the store and the folder.
+type Bot struct {
+	store   Store
+	folder  Folder
+	members map[string]Members
+	comms   []Place
+	policy  Policy
+	now     func() time.Time
+	newID   func() string
+	log     *slog.Logger
+}
+
+// New makes a Bot. It calls nothing.
+func New(c Config) *Bot {
+	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log}
+	if b.policy == (Policy{}) {
+		b.policy = DefaultPolicy
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	if b.newID == nil {
+		b.newID = randomID
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	return b
+}
+
+// randomID is 80 random bits, so that no id can be guessed from another.
+func randomID() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// conflicts is how often Handle decides anew when somebody else was faster.
+const conflicts = 5
+
+// Handle decides on one message and commits all that it causes; only then may the
+// request be acknowledged. A message whose key was committed before changes
+// nothing and gets the same Reply, with Repeat set.
+//
+// What the person did wrong comes back as Reply.Notice or Reply.Errors. An error
+// means that nothing was committed: the platform has to send again, or the person
+// has to be told (Sentence) to press again.
+func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
+	if m.At.IsZero() {
+		m.At = b.now()
+	}
+	if m.Press != nil && m.Press.Action.comms() {
+		ok, err := b.member(ctx, m.From.ID)
+		if err != nil {
+			return Reply{}, err
+		}
+		if !ok {
+			return Reply{Notice: b.say("forbidden-comms", nil)}, nil
+		}
+	}
+	ask := Ask{Keys: m.Keys, Person: m.From.ID, In: m.In, Since: m.At.Add(-conversation)}
+	if m.Press != nil {
+		ask.Question, ask.Ref = m.Press.Question, m.Press.Ref
+	}
+	for range conflicts {
+		known, err := b.store.Load(ctx, ask)
+		if err != nil {
+			return Reply{}, fmt.Errorf("load: %w", err)
+		}
+		if known.Seen {
+			known.Reply.Repeat = true
+			return known.Reply, nil
+		}
+		t := &turn{b: b, base: b.folder.Base(), m: m, known: known}
+		t.Keys, t.At = m.Keys, m.At
+		if err := t.decide(ctx); err != nil {
+			return Reply{}, err
+		}
+		reply, err := b.store.Commit(ctx, t.Turn)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return Reply{}, fmt.Errorf("commit: %w", err)
+		}
+		return reply, nil
+	}
+	return Reply{}, fmt.Errorf("message of %s: %w", m.From.ID.Adapter(), ErrConflict)
+}
+
+// conversation is how long a pending "did you mean" and the question before a
+// follow-up stay in mind.
+const conversation = 30 * time.Minute
+
+func (b *Bot) member(ctx context.Context, p PersonID) (bool, error) {
+	m, ok := b.members[p.Adapter()]
+	if !ok {
+		return false, nil
+	}
+	ok, err := m.Member(ctx, p)
+	if err != nil {
+		return false, fmt.Errorf("members of comms: %w", err)
+	}
+	return ok, nil
+}
+
+// say is one of the bot's own messages from the folder's wording.
+func (b *Bot) say(name string, with map[string]string) string {
+	return b.folder.Base().Wording(name, with)
+}
+
+// Say is say for adapters: the messages that no turn causes.
+func (b *Bot) Say(name string) string { return b.say(name, nil) }
+
+// Base is the folder that is served now.
+func (b *Bot) Base() *knowledge.Base { return b.folder.Base() }
+
+// Sentence is what a person reads when Handle failed.
+func (b *Bot) Sentence(err error) string {
+	if errors.Is(err, ErrBusy) {
+		return b.say("busy", nil)
+	}
+	return b.say("not-saved", nil)
+}

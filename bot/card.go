@@ -1,0 +1,167 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+
+	"canteen/knowledge"
+)
+
+// nearest is how many near entries a card names.
+const nearest = 3
+
+// card is an escalation as comms see it. Until somebody claims it, nobody sees
+// who asked or where; of a question asked without a name, never.
+func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
+	p := Post{Kind: KindCard, Quote: strings.Join(append([]string{e.Text}, e.Additions...), "\n\n"), Urgent: e.Urgent && e.State == Open}
+	p.Title = e.Ref.String() + " · " + stateName(e)
+	if topic, ok := base.Entry(e.Topic); ok {
+		p.Title += " · " + topic.Title
+	}
+	p.Facts = append(p.Facts, Fact{Label: "Asked in " + platform(e.In), Time: e.OpenedAt})
+	if name, where := e.Who(); name != "" {
+		p.Facts = append(p.Facts, Fact{Label: "Asked by", Value: strings.TrimSuffix(name+", "+where, ", ")})
+	}
+	if e.Holder.ID != "" {
+		p.Facts = append(p.Facts, Fact{Label: "With", Value: name(e.Holder)})
+	}
+	if e.State.Pending() {
+		if near := nearNames(base, e); near != "" {
+			p.Facts = append(p.Facts, Fact{Label: "Nearest entries", Value: near})
+		}
+		if len(e.Like) > 0 {
+			p.Facts = append(p.Facts, Fact{Label: "Like it", Value: refs(e.Like)})
+		}
+	}
+	if e.Answer != "" {
+		p.Facts = append(p.Facts, Fact{Label: "Answered by", Value: name(e.AnsweredBy), Time: e.AnsweredAt})
+		p.Text = e.Answer
+	}
+	if last := len(e.History) - 1; last >= 0 && e.State == Closed {
+		p.Facts = append(p.Facts, Fact{Label: eventName(e.History[last].What), Value: e.History[last].Text, Time: e.History[last].At})
+	}
+	p.Buttons = cardButtons(e)
+	return p
+}
+
+// Who is who asked and where, as far as comms may know it now.
+func (e Escalation) Who() (name, where string) {
+	if e.Anonymous || e.ClaimedAt.IsZero() {
+		return "", ""
+	}
+	name = e.Asker.Name
+	if name == "" {
+		name = "somebody in " + platform(e.In)
+	}
+	return name, e.Where
+}
+
+// Safe is the escalation as comms may see it now: without who asked, where that
+// is not for them.
+func (e Escalation) Safe() Escalation {
+	name, where := e.Who()
+	e.Asker, e.Where = Person{Name: name}, where
+	if name == "" {
+		history := make([]Event, len(e.History))
+		for i, ev := range e.History {
+			switch ev.What {
+			case "opened", "added", "replied", "withdrawn", "anonymous", "reopened":
+				ev.By = Person{}
+			}
+			history[i] = ev
+		}
+		e.History = history
+	}
+	return e
+}
+
+func name(p Person) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return "somebody in comms"
+}
+
+func platform(p Place) string {
+	switch p.Adapter() {
+	case "slack":
+		return "Slack"
+	case "teams":
+		return "Microsoft Teams"
+	}
+	return "the web chat"
+}
+
+func stateName(e Escalation) string {
+	s := map[State]string{Open: "waiting", Claimed: "claimed", Waiting: "waiting for the asker", Answered: "answered", Closed: "closed"}[e.State]
+	if e.Urgent && e.State.Pending() {
+		return "urgent, " + s
+	}
+	return s
+}
+
+func eventName(what string) string {
+	switch what {
+	case "withdrawn":
+		return "Withdrawn by the asker"
+	case "not-ours":
+		return "Not for us"
+	}
+	return "Closed"
+}
+
+func nearNames(base *knowledge.Base, e Escalation) string {
+	var names []string
+	for _, c := range e.Candidates {
+		if x, ok := base.Entry(c.ID); ok && len(names) < nearest {
+			names = append(names, fmt.Sprintf("%s (%.2f)", x.Title, c.Confidence))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func refs(list []Ref) string {
+	var s []string
+	for _, r := range list {
+		s = append(s, r.String())
+	}
+	return strings.Join(s, ", ")
+}
+
+// cardButtons are what comms can do next.
+func cardButtons(e Escalation) []Button {
+	var list []Button
+	add := func(a Action, form bool, style Style) {
+		list = append(list, Button{Label: labels[string(a)], Press: Press{Action: a, Ref: e.Ref}, Form: form, Style: style})
+	}
+	switch e.State {
+	case Open, Claimed, Waiting:
+		if e.Holder.ID == "" {
+			add(ActClaim, false, Primary)
+			add(ActAnswer, true, "")
+		} else {
+			add(ActAnswer, true, Primary)
+		}
+		add(ActAskBack, true, "")
+		add(ActUseEntry, true, "")
+		for _, like := range e.Like {
+			list = append(list, Button{Label: "Reuse " + like.String(), Form: true, Press: Press{Action: ActReuse, Ref: e.Ref, Fields: map[string]string{FieldFrom: like.String()}}})
+		}
+		add(ActNotOurs, true, "")
+		if e.Holder.ID != "" {
+			add(ActGiveBack, false, "")
+		}
+		add(ActAssign, true, "")
+	case Answered:
+		add(ActCorrect, true, "")
+		if e.Entry == "" {
+			add(ActPromote, true, Primary)
+		}
+		add(ActClose, false, "")
+	case Closed:
+		if e.Answer != "" && e.Entry == "" {
+			add(ActPromote, true, "")
+		}
+	}
+	return list
+}

@@ -1,0 +1,137 @@
+package bot
+
+import (
+	"canteen/knowledge"
+	"canteen/knowledge/match"
+)
+
+// Policy holds the thresholds between the bands. They are probabilities, so they
+// mean the same on every folder.
+type Policy struct {
+	// Answer is the least confidence at which an entry is shown as the answer.
+	Answer float64
+	// Covered is the least probability that the folder covers the question at all
+	// for anything of it to be offered.
+	Covered float64
+	// Offer is the least confidence at which an entry is offered in "did you mean".
+	Offer float64
+	// Lane is the least confidence at which a lane's phrasings, with none of its
+	// cues met, set the lane off.
+	Lane float64
+	// SmallTalk is the least confidence for small talk.
+	SmallTalk float64
+	// Unfitted is the Answer threshold until the fitted model is in place.
+	Unfitted float64
+}
+
+// DefaultPolicy was set on the project's own cross-validation and checked on
+// questions that were not tuned on; knowledge/match/NOTES.md has the figures.
+var DefaultPolicy = Policy{Answer: 0.60, Covered: 0.45, Offer: 0.08, Lane: 0.80, SmallTalk: 0.55, Unfitted: 0.90}
+
+// Decision is what becomes of one question: Answer, Clarify, Signpost, SmallTalk
+// or Escalate.
+type Decision interface{ decision() string }
+
+type (
+	// Answer shows an entry.
+	Answer struct{ Entry *knowledge.Entry }
+	// Clarify offers up to three entries and "none of these".
+	Clarify struct{ Options []*knowledge.Entry }
+	// Signpost shows a lane's steps, or who to try instead.
+	Signpost struct{ Entry *knowledge.Entry }
+	// SmallTalk greets, thanks and helps.
+	SmallTalk struct{ Entry *knowledge.Entry }
+	// Escalate passes the question to comms; Topic is the comms entry that it
+	// matched, or nil.
+	Escalate struct{ Topic *knowledge.Entry }
+)
+
+func (Answer) decision() string    { return "answer" }
+func (Clarify) decision() string   { return "clarify" }
+func (Signpost) decision() string  { return "signpost" }
+func (SmallTalk) decision() string { return "smalltalk" }
+func (Escalate) decision() string  { return "escalate" }
+
+// maxOptions is how many entries "did you mean" offers.
+const maxOptions = 3
+
+// Decide says what becomes of a question: lane is the lane whose cue it met, or
+// nil; found is how it matched; fitted tells whether the model behind found is
+// the fitted one. It is a pure function.
+func Decide(base *knowledge.Base, lane *knowledge.Entry, found match.Result, fitted bool, p Policy) Decision {
+	if lane != nil {
+		return Signpost{lane}
+	}
+	if len(found.Candidates) == 0 {
+		return Escalate{}
+	}
+	top := found.Candidates[0]
+	e, ok := base.Entry(top.ID)
+	if !ok {
+		return Escalate{}
+	}
+	answer := p.Answer
+	if !fitted {
+		answer = p.Unfitted
+	}
+	switch e.Route {
+	case knowledge.Urgent, knowledge.Private:
+		if top.Confidence >= p.Lane {
+			return Signpost{e}
+		}
+	case knowledge.Elsewhere:
+		if top.Confidence >= answer {
+			return Signpost{e}
+		}
+	case knowledge.SmallTalk:
+		if top.Confidence >= p.SmallTalk {
+			return SmallTalk{e}
+		}
+	case knowledge.Comms:
+		if top.Confidence >= answer {
+			return Escalate{e}
+		}
+	case knowledge.Answered:
+		if top.Confidence >= answer {
+			return Answer{e}
+		}
+	}
+	if found.Covered < p.Covered {
+		return Escalate{topic(base, found)}
+	}
+	return clarify(base, found, p)
+}
+
+// clarify offers the candidates of the middle band, and escalates when no
+// answer is among them.
+func clarify(base *knowledge.Base, found match.Result, p Policy) Decision {
+	var options []*knowledge.Entry
+	answers := 0
+	for _, c := range found.Candidates {
+		e, ok := base.Entry(c.ID)
+		if !ok || len(options) == maxOptions || c.Confidence < p.Offer {
+			continue
+		}
+		switch e.Route {
+		case knowledge.Answered:
+			answers++
+		case knowledge.Comms:
+		default:
+			continue
+		}
+		options = append(options, e)
+	}
+	if answers == 0 {
+		return Escalate{topic(base, found)}
+	}
+	return Clarify{options}
+}
+
+// topic is the comms entry that a question to be escalated is about: the first
+// candidate, when it is one.
+func topic(base *knowledge.Base, found match.Result) *knowledge.Entry {
+	if e, ok := base.Entry(found.Candidates[0].ID); ok && e.Route == knowledge.Comms {
+		return e
+	}
+	return nil
+}

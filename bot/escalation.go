@@ -1,0 +1,127 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"canteen/knowledge/match"
+)
+
+// QuestionID names one question: random, so that it cannot be guessed.
+type QuestionID string
+
+// Question is something a person asked, redacted, and what became of it. A
+// question that met a private lane is never stored.
+type Question struct {
+	ID         QuestionID        `json:"id"`
+	Asker      Person            `json:"asker"`
+	In         Place             `json:"in"`
+	Direct     Place             `json:"direct,omitempty"`
+	Where      string            `json:"where,omitempty"`
+	Open       bool              `json:"open,omitempty"`
+	Inline     bool              `json:"inline,omitempty"`
+	Text       string            `json:"text"`
+	At         time.Time         `json:"at"`
+	Decision   string            `json:"decision"`
+	Entry      string            `json:"entry,omitempty"`   // shown, or the comms entry that it matched
+	Options    []string          `json:"options,omitempty"` // offered, while a "did you mean" is pending
+	Candidates []match.Candidate `json:"candidates,omitempty"`
+	Feedback   string            `json:"feedback,omitempty"` // "", helped, not-meant, ask-comms, none, chose, no-help
+	Message    string            `json:"message,omitempty"`  // the delivery that shows it to the asker, which updates replace
+	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to
+}
+
+// answerTo is where an answer goes that comes later than the request.
+func (q Question) answerTo() (Place, PersonID) {
+	if q.Inline && q.Direct != "" {
+		return q.Direct, ""
+	}
+	return q.In, ""
+}
+
+// Ref is the number of an escalation, which a person can read out: C-42.
+type Ref int64
+
+// String is the number as people write it.
+func (r Ref) String() string { return fmt.Sprintf("C-%d", int64(r)) }
+
+// ParseRef reads what String writes; the letter and the hyphen may be missing.
+func ParseRef(s string) (Ref, error) {
+	s = strings.TrimPrefix(strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), "C"), "-")
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("reference %q: %w", s, ErrNotFound)
+	}
+	return Ref(n), nil
+}
+
+// State is where an escalation stands.
+type State string
+
+// The life of an escalation: open → claimed → (waiting on the asker) → answered →
+// closed; reopened leads back to open.
+const (
+	Open     State = "open"
+	Claimed  State = "claimed"
+	Waiting  State = "waiting" // comms asked the asker something
+	Answered State = "answered"
+	Closed   State = "closed" // helped, withdrawn or not ours: the last event says which
+)
+
+// Pending tells whether comms still have something to do.
+func (s State) Pending() bool { return s == Open || s == Claimed || s == Waiting }
+
+// Escalation is a question that waits for a person. Who asked, and where, is in
+// it, and is shown to comms only as its card allows.
+type Escalation struct {
+	Ref      Ref        `json:"ref"`
+	Version  int64      `json:"version"` // counts commits; a commit on an older one is ErrConflict
+	State    State      `json:"state"`
+	Urgent   bool       `json:"urgent,omitempty"`
+	Question QuestionID `json:"question"`
+	Asker    Person     `json:"asker"`
+	In       Place      `json:"in"` // where the answer goes
+	Where    string     `json:"where,omitempty"`
+	Open     bool       `json:"open,omitempty"` // asked where others read along
+	// Anonymous: comms never see who asked. It can be asked for until a claim.
+	Anonymous  bool              `json:"anonymous,omitempty"`
+	Text       string            `json:"text"`
+	Additions  []string          `json:"additions,omitempty"` // what the asker added, and replied
+	Topic      string            `json:"topic,omitempty"`     // the comms or lane entry that it matched
+	Candidates []match.Candidate `json:"candidates,omitempty"`
+	Like       []Ref             `json:"like,omitempty"` // earlier like questions with an answer
+	Holder     Person            `json:"holder,omitzero"`
+	Answer     string            `json:"answer,omitempty"` // Markdown
+	AnsweredBy Person            `json:"answered_by,omitzero"`
+	Entry      string            `json:"entry,omitempty"` // the entry used for the answer, or made of it
+	OpenedAt   time.Time         `json:"opened_at"`
+	ClaimedAt  time.Time         `json:"claimed_at,omitzero"`
+	AnsweredAt time.Time         `json:"answered_at,omitzero"`
+	ClosedAt   time.Time         `json:"closed_at,omitzero"`
+	RemindedAt time.Time         `json:"reminded_at,omitzero"`
+	History    []Event           `json:"history,omitempty"`
+	// Messages are the deliveries that show it to the asker, oldest first: the
+	// holding text, then each answer.
+	Messages []string `json:"messages,omitempty"`
+}
+
+// Event is one step in an escalation's life.
+type Event struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // opened, added, claimed, given-back, assigned, asked-back, replied, answered, corrected, reopened, withdrawn, anonymous, not-ours, promoted, offered, closed, reminded
+	By   Person    `json:"by,omitzero"`
+	Text string    `json:"text,omitempty"`
+}
+
+// Errors to branch on. What none of them classifies is an internal error: the
+// person reads a sentence to try again, and the log has the cause.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrForbidden = errors.New("not allowed")
+	ErrConflict  = errors.New("changed meanwhile")
+	ErrBusy      = errors.New("busy")
+	ErrGone      = errors.New("gone")
+)

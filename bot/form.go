@@ -1,0 +1,187 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"canteen/knowledge"
+)
+
+// Form gives the form that a press opens, filled in as far as it can be. It is a
+// read: nothing changes until the form is submitted to Handle. The error is
+// ErrForbidden or ErrNotFound where the press is not this person's to make.
+func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
+	if p.Action == ActHandOff {
+		return Form{Title: "Pass it on", Submit: "Pass it on", Press: p, Intro: b.say("form-hand-off", nil),
+			Fields: []Field{{Name: FieldText, Label: "What happened", Hint: "Leave out names and details of patients.", Kind: Area, Max: 3000}}}, nil
+	}
+	if p.Action.comms() {
+		ok, err := b.member(ctx, from.ID)
+		if err != nil {
+			return Form{}, err
+		}
+		if !ok {
+			return Form{}, ErrForbidden
+		}
+	}
+	known, err := b.store.Load(ctx, Ask{Person: from.ID, Ref: p.Ref})
+	if err != nil {
+		return Form{}, fmt.Errorf("load: %w", err)
+	}
+	if known.Escalation == nil {
+		return Form{}, fmt.Errorf("escalation %s: %w", p.Ref, ErrNotFound)
+	}
+	e := *known.Escalation
+	if !p.Action.comms() && e.Asker.ID != from.ID {
+		return Form{}, ErrForbidden
+	}
+	quote := b.say("form-question", map[string]string{"Question": plain(limit(e.Text, 500)), "Ref": e.Ref.String()})
+	area := func(label, value string) []Field {
+		return []Field{{Name: FieldText, Label: label, Kind: Area, Value: value, Max: 3000}}
+	}
+	f := Form{Press: p, Intro: quote, Submit: "Send"}
+	f.Press.Fields = nil
+	switch p.Action {
+	case ActReply:
+		f.Title, f.Intro, f.Fields = "Reply to comms", b.say("form-reply", map[string]string{"Question": plain(lastAsked(e))}), area("Your reply", "")
+	case ActAnswer:
+		f.Title, f.Fields = "Answer "+e.Ref.String(), area("Answer", "")
+	case ActCorrect:
+		f.Title, f.Fields = "Correct "+e.Ref.String(), area("Answer", e.Answer)
+	case ActAskBack:
+		f.Title, f.Fields = "Ask back", area("Your question to the asker", "")
+	case ActNotOurs:
+		f.Title, f.Fields = "Not for us", area("Who to try instead, or why not", "")
+	case ActReuse:
+		f.Title, f.Fields, f.Press.Action = "Reuse an answer", area("Answer", ""), ActAnswer
+		if ref, err := ParseRef(p.Fields[FieldFrom]); err == nil {
+			from, err := b.store.Load(ctx, Ask{Ref: ref})
+			if err != nil {
+				return Form{}, fmt.Errorf("load: %w", err)
+			}
+			if from.Escalation != nil {
+				f.Fields[0].Value = from.Escalation.Answer
+			}
+		}
+	case ActUseEntry:
+		f.Title = "Use an entry"
+		field := Field{Name: FieldEntry, Label: "Entry", Hint: "Type a word of its title.", Kind: Search}
+		for _, c := range e.Candidates {
+			if x, ok := b.Base().Entry(c.ID); ok && x.Route == knowledge.Answered {
+				field.Choices = append(field.Choices, Choice{x.Title, x.ID})
+			}
+		}
+		f.Fields = []Field{field}
+	case ActAssign:
+		f.Title, f.Submit = "Assign "+e.Ref.String(), "Assign"
+		f.Fields = []Field{{Name: FieldPerson, Label: "To", Kind: People}}
+	case ActPromote:
+		f.Title, f.Submit = "Add to the FAQ", "Add"
+		f.Intro, f.Fields = b.promoteFields(e)
+	default:
+		return Form{}, fmt.Errorf("form of %q: %w", p.Action, ErrNotFound)
+	}
+	return f, nil
+}
+
+// promoteFields fill in the form that makes an entry of an answer. Where the
+// question matched a comms entry, the new one takes its place, phrasings and all.
+func (b *Bot) promoteFields(e Escalation) (string, []Field) {
+	base := b.Base()
+	title, id := limit(firstSentence(e.Text), 80), ""
+	asked := []string{oneLine(e.Text)}
+	if topic, ok := base.Entry(e.Topic); ok && topic.Route == knowledge.Comms {
+		title, id = topic.Title, topic.ID
+		for _, p := range topic.Phrasings {
+			if !strings.EqualFold(p, asked[0]) {
+				asked = append(asked, p)
+			}
+		}
+	} else {
+		id = "answers/" + slug(title)
+	}
+	intro := b.say("form-promote", nil)
+	found := base.Index().Rank(e.Text, maxCandidates)
+	var near []string
+	for _, c := range found.Candidates {
+		if x, ok := base.Entry(c.ID); ok && x.Route == knowledge.Answered && c.Confidence >= b.policy.Offer {
+			near = append(near, fmt.Sprintf("- %s (%.2f)", plain(x.Title), c.Confidence))
+		}
+	}
+	if len(near) > 0 {
+		intro = join(intro, b.say("form-promote-near", nil), strings.Join(near, "\n"))
+	}
+	return intro, []Field{
+		{Name: FieldTitle, Label: "Title", Hint: "A short statement, not a question.", Kind: Line, Value: title, Max: 120},
+		{Name: FieldText, Label: "Answer", Kind: Area, Value: e.Answer, Max: 3000},
+		{Name: FieldAskedAs, Label: "Asked as", Hint: "One way of asking on each line.", Kind: Area, Value: limitLines(asked, 3000), Max: 3000},
+		{Name: FieldSlug, Label: "Where it is kept", Hint: "For example, answers/filming-at-work.", Kind: Line, Value: id, Max: 120},
+	}
+}
+
+// lastAsked is what comms asked the asker last.
+func lastAsked(e Escalation) string {
+	for i := len(e.History) - 1; i >= 0; i-- {
+		if e.History[i].What == "asked-back" {
+			return e.History[i].Text
+		}
+	}
+	return ""
+}
+
+// limitLines joins as many lines as fit.
+func limitLines(lines []string, n int) string {
+	s := ""
+	for _, l := range lines {
+		if len(s)+len(l)+1 > n {
+			break
+		}
+		s += l + "\n"
+	}
+	return strings.TrimSuffix(s, "\n")
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func firstSentence(s string) string {
+	s = oneLine(s)
+	if i := strings.IndexAny(s, ".?!"); i > 0 {
+		return s[:i]
+	}
+	return s
+}
+
+// slug makes an entry's id out of a title.
+func slug(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+		if b.Len() >= 60 {
+			break
+		}
+	}
+	return strings.Trim(b.String(), "-")
+}
+
+// plain escapes a text so that it stands in Markdown as it is.
+func plain(s string) string {
+	return markdownEscaper.Replace(oneLine(s))
+}
+
+var markdownEscaper = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "#", `\#`, "!", `\!`, "|", `\|`, "~", `\~`, "&", `\&`, "://", `\://`, "www.", `www\.`, "@", `\@`)
+
+// Suggest finds entries for a type-ahead by a few letters of their titles or
+// phrasings.
+func (b *Bot) Suggest(text string, n int) []Choice {
+	var list []Choice
+	for _, s := range b.Base().Suggest(limit(Clean(text), 100), n) {
+		list = append(list, Choice{s.Title, s.ID})
+	}
+	return list
+}

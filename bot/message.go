@@ -1,0 +1,147 @@
+package bot
+
+import (
+	"strings"
+	"time"
+)
+
+// PersonID names a person on one platform, such as "slack:T1/U2". Only the
+// adapter named before the colon parses the rest.
+type PersonID string
+
+// Adapter is the part before the colon.
+func (p PersonID) Adapter() string { return before(string(p), ':') }
+
+// Place is where messages land, written "adapter:conversation#thread" with the
+// thread optional. Only the adapter named before the colon parses the rest; the
+// centre knows no more of it than that messages to one conversation keep their
+// order.
+type Place string
+
+// Adapter is the part before the colon.
+func (p Place) Adapter() string { return before(string(p), ':') }
+
+// Lane is the conversation without its thread: what is sent to one lane keeps
+// its order and shares one pace.
+func (p Place) Lane() string { return before(string(p), '#') }
+
+// Thread tells whether the place is a thread of a conversation.
+func (p Place) Thread() bool { return strings.Contains(string(p), "#") }
+
+func before(s string, sep byte) string {
+	if i := strings.IndexByte(s, sep); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
+
+// Person is who sent a message. Name is what comms see once they have claimed
+// the question, unless it was asked without a name; it may be empty.
+type Person struct {
+	ID   PersonID
+	Name string
+}
+
+// Message is one thing a person said or pressed, as an adapter understood it.
+type Message struct {
+	// Keys are all the names under which the platform may send it again. When
+	// any of them was seen before, the message is a repeat and changes nothing.
+	Keys []string
+	From Person
+	// In is where the answer goes.
+	In Place
+	// Direct is where From can be written to alone. An adapter may leave it
+	// empty where In is already private.
+	Direct Place
+	// Open says that other people read In as well.
+	Open bool
+	// Inline says that the request itself carries the answer back: it comes in
+	// Reply.Posts, only its sender sees it, and nothing is queued for it.
+	Inline bool
+	// Where is the name of the place for comms to read after a claim, such as
+	// "#ward-7"; empty for a private conversation.
+	Where string
+	Text  string
+	Press *Press
+	At    time.Time
+}
+
+// Press is a button, a menu or a form that a person used. Everything in it comes
+// from outside: Handle checks who may do what from the store alone.
+type Press struct {
+	Action   Action            `json:"a"`
+	Question QuestionID        `json:"q,omitempty"`
+	Ref      Ref               `json:"r,omitempty"`
+	Entry    string            `json:"e,omitempty"`
+	Fields   map[string]string `json:"f,omitempty"` // of a submitted form, by Field.Name
+}
+
+// Action says what a press asks for.
+type Action string
+
+// What anybody may press. Those on an answer need Press.Question, those on an
+// escalation Press.Ref; who asked is looked up, never taken from the press.
+const (
+	ActHelped    Action = "helped"     // the answer helped
+	ActNotMeant  Action = "not-meant"  // not what I meant: offer the next best
+	ActAskComms  Action = "ask-comms"  // pass it to comms
+	ActChoose    Action = "choose"     // "did you mean": Press.Entry is the one
+	ActNone      Action = "none"       // none of these: pass it to comms
+	ActWithdraw  Action = "withdraw"   // the asker takes the question back
+	ActAnonymous Action = "anonymous"  // ask without my name
+	ActReply     Action = "reply"      // form: answer to what comms asked back
+	ActNoHelp    Action = "no-help"    // comms' answer did not help: reopen
+	ActThanks    Action = "thanks"     // comms' answer helped: close
+	ActHandOff   Action = "hand-off"   // form: pass on what a private lane kept back; Press.Entry is the lane
+	ActShow      Action = "show-entry" // show the entry Press.Entry: a related one, one from the home page
+)
+
+// What members of comms may press. Each needs Press.Ref.
+const (
+	ActClaim    Action = "claim"
+	ActGiveBack Action = "give-back"
+	ActAssign   Action = "assign"    // form
+	ActAnswer   Action = "answer"    // form; the first answer wins
+	ActCorrect  Action = "correct"   // form: replace an answer that was sent
+	ActAskBack  Action = "ask-back"  // form
+	ActUseEntry Action = "use-entry" // form
+	ActReuse    Action = "reuse"     // form, filled in from the escalation whose number is in FieldFrom
+	ActNotOurs  Action = "not-ours"  // form
+	ActPromote  Action = "promote"   // form: add to the FAQ
+	ActClose    Action = "close"     // nothing more to do
+)
+
+// comms tells the actions that only members of comms may take.
+func (a Action) comms() bool {
+	switch a {
+	case ActClaim, ActGiveBack, ActAssign, ActAnswer, ActAskBack, ActCorrect, ActUseEntry, ActReuse, ActNotOurs, ActPromote, ActClose:
+		return true
+	}
+	return false
+}
+
+// Names of form fields, in Press.Fields and Field.Name.
+const (
+	FieldText    = "text"    // free text: an answer, a question back, a reason
+	FieldEntry   = "entry"   // an entry's id
+	FieldPerson  = "person"  // a PersonID: whom to assign to
+	FieldTitle   = "title"   // promote: the entry's title
+	FieldAskedAs = "askedas" // promote: one phrasing a line
+	FieldSlug    = "id"      // promote: the entry's id
+	FieldFrom    = "from"    // reuse: the number of the escalation whose answer is used
+)
+
+// Reply is what the request itself takes back: settled in the same commit as all
+// else that the message caused, and the same again for a repeat.
+type Reply struct {
+	// Posts answer a Message that was Inline.
+	Posts []Post `json:"posts,omitempty"`
+	// Notice is a sentence for the one who pressed, such as why nothing changed.
+	// An adapter shows it to them alone, or drops it where it cannot.
+	Notice string `json:"notice,omitempty"`
+	// Errors are sentences for the fields of a form that was refused, by
+	// Field.Name. The form stays open and nothing has changed.
+	Errors map[string]string `json:"errors,omitempty"`
+	// Repeat says that the message was seen before.
+	Repeat bool `json:"-"`
+}

@@ -1,0 +1,259 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Queue is what the outbox needs of the store.
+type Queue interface {
+	// Lease takes up to n deliveries that are due, for owner alone until the lease
+	// ends: of each conversation at most one, the oldest. One whose earlier lease
+	// ran out unsettled comes with Unsure set.
+	Lease(ctx context.Context, owner string, adapters []string, n int, lease time.Duration) ([]Delivery, error)
+	// Settle records what became of a leased delivery. ErrGone says that the
+	// lease has passed to another, who settles it.
+	Settle(ctx context.Context, s Settlement) error
+	// NextDue is when the next delivery falls due; zero when none waits.
+	NextDue(ctx context.Context, adapters []string) (time.Time, error)
+	// Wake is signalled when there may be something to lease.
+	Wake() <-chan struct{}
+}
+
+// Outcome is what became of one attempt.
+type Outcome int
+
+// The outcomes of an attempt.
+const (
+	Sent     Outcome = iota // it is there
+	Again                   // it is due again at Settlement.Due
+	Parked                  // it was given up; the desk shows it
+	Diverted                // it goes to its Fallback
+)
+
+// Settlement ends one attempt at a delivery.
+type Settlement struct {
+	Delivery Delivery
+	Owner    string
+	Outcome  Outcome
+	Posted   Posted
+	Due      time.Time
+	Unsure   bool
+	Error    string // for the desk and the log: never a person's words
+}
+
+// Stuck is a delivery that was given up.
+type Stuck struct {
+	ID        string
+	Adapter   string
+	Ref       Ref
+	Error     string
+	CreatedAt time.Time
+	ParkedAt  time.Time
+}
+
+// The outbox's own times.
+const (
+	sendTimeout = 15 * time.Second
+	// leaseTime outlasts reading back, sending and settling together.
+	leaseTime = 60 * time.Second
+	// maxAttempts is how often a delivery is tried before it is parked: with the
+	// back-off below, over about four hours.
+	maxAttempts = 12
+	firstWait   = time.Second
+	longestWait = 30 * time.Minute
+	// netInterval is how often the outbox looks without having been woken.
+	netInterval = time.Second
+)
+
+// Outbox sends what was committed.
+type Outbox struct {
+	queue    Queue
+	senders  map[string]Sender
+	adapters []string
+	owner    string
+	now      func() time.Time
+	log      *slog.Logger
+	slots    int
+	free     chan struct{}
+	running  sync.WaitGroup
+	observe  func(adapter string, o Outcome, lag time.Duration)
+}
+
+// OutboxConfig is what an Outbox is made of.
+type OutboxConfig struct {
+	Queue   Queue
+	Senders map[string]Sender // by adapter
+	Owner   string            // of leases; default random
+	Now     func() time.Time
+	Log     *slog.Logger
+	Slots   int // how many are sent at the same time; default 64
+	// Observe, when set, is told of every settled attempt, and how long after its
+	// making.
+	Observe func(adapter string, o Outcome, lag time.Duration)
+}
+
+// NewOutbox makes an Outbox. Run starts it.
+func NewOutbox(c OutboxConfig) *Outbox {
+	o := &Outbox{queue: c.Queue, senders: c.Senders, owner: c.Owner, now: c.Now, log: c.Log, slots: c.Slots, observe: c.Observe}
+	for name := range c.Senders {
+		o.adapters = append(o.adapters, name)
+	}
+	if o.owner == "" {
+		o.owner = randomID()
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
+	if o.slots == 0 {
+		o.slots = 64
+	}
+	if o.observe == nil {
+		o.observe = func(string, Outcome, time.Duration) {}
+	}
+	o.free = make(chan struct{}, 1)
+	return o
+}
+
+// Run sends until ctx ends, then waits for what is under way.
+func (o *Outbox) Run(ctx context.Context) {
+	slots := make(chan struct{}, o.slots)
+	tick := time.NewTicker(netInterval)
+	defer tick.Stop()
+	defer o.running.Wait()
+	failing := false
+	for {
+		n := o.slots - len(slots)
+		list, err := o.queue.Lease(ctx, o.owner, o.adapters, n, leaseTime)
+		if err != nil && ctx.Err() == nil {
+			if !failing {
+				o.log.Error("outbox: cannot lease deliveries", "error", err)
+			}
+		}
+		failing = err != nil
+		for _, d := range list {
+			slots <- struct{}{}
+			o.running.Go(func() {
+				defer func() {
+					<-slots
+					select { // the next of this conversation may be due now
+					case o.free <- struct{}{}:
+					default:
+					}
+				}()
+				o.deliver(ctx, d)
+			})
+		}
+		if len(list) > 0 && len(list) == n {
+			continue // there may be more; the slots bound it
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.queue.Wake():
+		case <-o.free:
+		case <-tick.C:
+		}
+	}
+}
+
+// deliver makes one attempt and settles it.
+func (o *Outbox) deliver(ctx context.Context, d Delivery) {
+	// What is under way when the process drains is finished.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime-5*time.Second)
+	defer cancel()
+	s := o.attempt(ctx, d)
+	s.Delivery, s.Owner = d, o.owner
+	if err := o.queue.Settle(ctx, s); err != nil {
+		if errors.Is(err, ErrGone) {
+			o.log.Warn("outbox: lease passed to another", "delivery", d.ID)
+			return
+		}
+		o.log.Error("outbox: cannot settle, the delivery stays leased", "delivery", d.ID, "error", err)
+		return
+	}
+	o.observe(d.To.Adapter(), s.Outcome, o.now().Sub(d.CreatedAt))
+	switch s.Outcome {
+	case Parked:
+		o.log.Error("outbox: delivery given up", "delivery", d.ID, "adapter", d.To.Adapter(), "attempt", d.Attempt, "error", s.Error)
+	case Again:
+		o.log.Warn("outbox: delivery will be tried again", "delivery", d.ID, "adapter", d.To.Adapter(), "attempt", d.Attempt, "unsure", s.Unsure, "due", s.Due, "error", s.Error)
+	}
+}
+
+func (o *Outbox) attempt(ctx context.Context, d Delivery) Settlement {
+	sender := o.senders[d.To.Adapter()]
+	if d.Unsure && d.PostedID == "" {
+		if finder, ok := sender.(Finder); ok {
+			findCtx, cancel := context.WithTimeout(ctx, sendTimeout)
+			posted, found, err := finder.Find(findCtx, d)
+			cancel()
+			switch {
+			case err != nil:
+				return o.failed(d, fmt.Errorf("read back: %w", err), true)
+			case found:
+				// What is there may be an older post than the one wanted now:
+				// an update brings it up to date and costs no second message.
+				d.PostedID = posted.ID
+			default:
+				d.Unsure = false
+			}
+		}
+	}
+	sendCtx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	posted, err := sender.Send(sendCtx, d)
+	if err != nil {
+		return o.failed(d, err, false)
+	}
+	if posted.ID == "" {
+		posted.ID = d.PostedID
+	}
+	return Settlement{Outcome: Sent, Posted: posted}
+}
+
+// failed says what follows from a failed attempt. looking: it failed while
+// reading back, and nothing was sent.
+func (o *Outbox) failed(d Delivery, err error, looking bool) Settlement {
+	s := Settlement{Outcome: Again, Error: limit(err.Error(), 500), Unsure: looking || d.Unsure}
+	wait := backoff(d.Attempt)
+	var not *NotSent
+	if errors.As(err, &not) {
+		if not.After > 0 {
+			wait = not.After
+		}
+		if not.Elsewhere && d.Fallback != "" {
+			s.Outcome = Diverted
+			return s
+		}
+		if not.Final || not.Elsewhere {
+			s.Outcome = Parked
+			return s
+		}
+	} else if d.PostedID == "" {
+		s.Unsure = true
+	}
+	if d.Attempt >= maxAttempts && (not == nil || not.After == 0) {
+		s.Outcome = Parked
+		return s
+	}
+	s.Due = o.now().Add(wait)
+	return s
+}
+
+// backoff doubles from firstWait to longestWait, with a quarter of jitter.
+func backoff(attempt int) time.Duration {
+	wait := firstWait << min(attempt-1, 20)
+	if wait > longestWait || wait <= 0 {
+		wait = longestWait
+	}
+	return wait + time.Duration(rand.Int64N(int64(wait)/4+1))
+}

@@ -1,0 +1,256 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"canteen/knowledge"
+)
+
+// labels are what the buttons say. Whole sentences are in the folder's wording.
+var labels = map[string]string{
+	"helped": "That helped", "not-meant": "Not what I meant", "ask-comms": "Ask comms", "ask-comms-anyway": "Ask comms anyway",
+	"none": "None of these", "withdraw": "Withdraw", "anonymous": "Ask without my name", "reply": "Reply to comms",
+	"no-help": "That did not help", "thanks": "That helped", "hand-off": "Pass it on",
+	"claim": "Claim", "give-back": "Give back", "assign": "Assign", "answer": "Answer", "correct": "Correct the answer", "ask-back": "Ask back",
+	"use-entry": "Use an entry", "not-ours": "Not for us", "promote": "Add to the FAQ", "close": "Close",
+}
+
+func (t *turn) label(name string) string { return labels[name] }
+
+func (t *turn) say(name string, with map[string]string) string { return t.base.Wording(name, with) }
+
+// notice is a sentence of the bot's own.
+func (t *turn) notice(name string, with map[string]string, buttons ...Button) Post {
+	return Post{Kind: KindNotice, Text: t.say(name, with), Buttons: buttons}
+}
+
+// tell shows a post to who wrote, in the request or where they wrote, and gives
+// the id of the delivery, or "".
+func (t *turn) tell(p Post) string {
+	if t.m.Inline {
+		t.Reply.Posts = append(t.Reply.Posts, t.greet(p))
+		return ""
+	}
+	d := Delivery{ID: t.b.newID(), To: t.m.In, Post: t.greet(p), CreatedAt: t.m.At}
+	t.Deliveries = append(t.Deliveries, d)
+	return d.ID
+}
+
+// tellAlone shows a post to who wrote and to nobody else.
+func (t *turn) tellAlone(p Post) string {
+	t.Private = t.hidden
+	if t.m.Inline || !t.m.Open {
+		id := t.tell(p)
+		if id != "" {
+			t.Deliveries[len(t.Deliveries)-1].Private = t.hidden
+		}
+		return id
+	}
+	d := Delivery{ID: t.b.newID(), To: t.m.Direct, Post: t.greet(p), Private: t.hidden, CreatedAt: t.m.At}
+	if d.To == "" {
+		d.To, d.Only = t.m.In, t.m.From.ID
+	}
+	t.Deliveries = append(t.Deliveries, d)
+	return d.ID
+}
+
+// greet adds, once for each person, what is kept of what they write.
+func (t *turn) greet(p Post) Post {
+	if c := t.known.Contact; t.hidden || c != nil && !c.FirstAt.IsZero() || t.Person != nil && !t.Person.FirstAt.IsZero() {
+		return p
+	}
+	if t.Person == nil {
+		t.Person = &Contact{ID: t.m.From.ID}
+		if t.known.Contact != nil {
+			*t.Person = *t.known.Contact
+		}
+	}
+	t.Person.FirstAt = t.m.At
+	p.Note = join(p.Note, t.say("first-contact", nil))
+	return p
+}
+
+// removed makes the next post say which identifiers were taken out.
+func (t *turn) removed(kinds []string) {
+	if len(kinds) > 0 {
+		t.tell(t.notice("removed", map[string]string{"Kinds": strings.Join(kinds, ", ")}))
+	}
+}
+
+// update gives a delivery that is there already a new post.
+func (t *turn) update(id string, p Post) {
+	t.Deliveries = append(t.Deliveries, Delivery{ID: id, Post: p})
+}
+
+func (t *turn) count(decision, entry string, what ...string) {
+	t.Tally = append(t.Tally, Tally{Decision: decision, Entry: entry, What: strings.Join(what, " ")})
+}
+
+// event adds a step to an escalation's life.
+func (t *turn) event(e *Escalation, what, text string) {
+	by := t.m.From
+	if e.Anonymous && by.ID == e.Asker.ID {
+		by = Person{}
+	}
+	e.History = append(e.History, Event{At: t.m.At, What: what, By: by, Text: text})
+}
+
+// change saves an escalation and brings its cards up to date.
+func (t *turn) change(e Escalation) {
+	t.Escalations = append(t.Escalations, e)
+	post := t.b.card(t.base, e)
+	for _, place := range t.b.comms {
+		t.Deliveries = append(t.Deliveries, Delivery{ID: cardID(e.Ref, place), To: place, Post: post, Ref: e.Ref, CreatedAt: t.m.At})
+	}
+}
+
+// cardID is the delivery of an escalation's card on one platform.
+func cardID(r Ref, place Place) string { return fmt.Sprintf("card-%d-%s", int64(r), place.Adapter()) }
+
+func join(parts ...string) string {
+	var s []string
+	for _, p := range parts {
+		if p != "" {
+			s = append(s, p)
+		}
+	}
+	return strings.Join(s, "\n\n")
+}
+
+// entryPost shows an entry; q is the question that its further buttons carry.
+func (t *turn) entryPost(e *knowledge.Entry, q QuestionID) Post {
+	p := Post{Kind: KindAnswer, Title: e.Title, Text: e.Body, Since: e.Since, Source: SourceName(e.Source), Entry: e.ID}
+	if e.Route == knowledge.Comms {
+		p.Text = join(p.Text, t.say("not-covered", nil))
+	}
+	for _, id := range e.SeeAlso {
+		if r, ok := t.base.Entry(id); ok && r.Lane() == "" && len(p.Related) < maxRelated {
+			p.Related = append(p.Related, Button{Label: r.Title, Press: Press{Action: ActShow, Entry: r.ID, Question: q}})
+		}
+	}
+	return p
+}
+
+// maxRelated is how many related entries an answer names.
+const maxRelated = 3
+
+// SourceName is a source as people read it; the folder writes the guide's short.
+func SourceName(source string) string {
+	name, section, _ := strings.Cut(source, ",")
+	if strings.TrimSpace(name) != "quick-guide-2014" {
+		return source
+	}
+	s := "NHS Employers quick guide, November 2014"
+	if section = strings.TrimSpace(section); section != "" {
+		s += ", " + section
+	}
+	return s
+}
+
+func (t *turn) answerPost(q Question, e *knowledge.Entry) Post {
+	p := t.entryPost(e, q.ID)
+	p.Buttons = []Button{
+		{Label: t.label("helped"), Press: Press{Action: ActHelped, Question: q.ID}, Style: Primary},
+		{Label: t.label("not-meant"), Press: Press{Action: ActNotMeant, Question: q.ID}},
+		{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID}},
+	}
+	return p
+}
+
+func (t *turn) clarifyPost(q Question, options []*knowledge.Entry, wording string) Post {
+	if len(options) == 0 {
+		wording += "-none"
+	}
+	p := Post{Kind: KindClarify, Text: t.say(wording, nil)}
+	for _, e := range options {
+		p.Options = append(p.Options, Button{Label: e.Title, Press: Press{Action: ActChoose, Question: q.ID, Entry: e.ID}})
+	}
+	label := t.label("none")
+	if len(options) == 0 {
+		label = t.label("ask-comms")
+	}
+	p.Buttons = []Button{{Label: label, Press: Press{Action: ActNone, Question: q.ID}}}
+	return p
+}
+
+// holdingPost tells the asker that comms have the question; of an urgent one it
+// shows the steps to take now.
+func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.Entry) (Post, error) {
+	promise, err := t.promise(ctx)
+	if err != nil {
+		return Post{}, err
+	}
+	with := map[string]string{"Ref": e.Ref.String(), "Promise": promise}
+	p := Post{Kind: KindHolding, Text: t.say("holding", with)}
+	switch {
+	case e.Urgent && topic != nil:
+		p = Post{Kind: KindSignpost, Title: topic.Title, Text: topic.Body, Note: t.say("urgent-note", with)}
+	case topic != nil:
+		p.Title, p.Text = topic.Title, join(topic.Body, t.say("holding-topic", with))
+	}
+	if e.Open && !e.Urgent {
+		p.Note = t.say("open-channel", with)
+	}
+	p.Buttons = []Button{{Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
+	if !e.Anonymous {
+		p.Buttons = append(p.Buttons, Button{Label: t.label("anonymous"), Press: Press{Action: ActAnonymous, Ref: e.Ref}})
+	}
+	return p, nil
+}
+
+// replaceHolding changes what the asker's first message about an escalation
+// says, or tells them anew.
+func (t *turn) replaceHolding(e Escalation, p Post) {
+	if len(e.Messages) > 0 {
+		t.update(e.Messages[0], p)
+		t.Reply.Notice = p.Text
+		return
+	}
+	t.tell(p)
+}
+
+// toAsker writes to whoever asked an escalation, wherever that was.
+func (t *turn) toAsker(e *Escalation, p Post) {
+	d := Delivery{ID: t.b.newID(), To: e.In, Post: p, Ref: e.Ref, CreatedAt: t.m.At}
+	t.Deliveries = append(t.Deliveries, d)
+	e.Messages = append(e.Messages, d.ID)
+}
+
+// promise says when an answer can be expected: what local.yaml promises, or else
+// what was measured over the last month, or else nothing.
+func (t *turn) promise(ctx context.Context) (string, error) {
+	local := t.base.Local()
+	parts := []string{}
+	if !local.Open(t.m.At) {
+		parts = append(parts, t.say("out-of-hours", map[string]string{"Hours": local.Hours.String()}))
+	}
+	if local.ReplyPromise != "" {
+		parts = append(parts, local.ReplyPromise)
+	} else if m, err := t.b.measured(ctx, t.m.At); err != nil {
+		return "", err
+	} else if m != "" {
+		parts = append(parts, t.say("measured", map[string]string{"Time": m}))
+	}
+	return strings.Join(parts, " "), nil
+}
+
+// span says a duration as people do, to the next half of what is said.
+func span(d time.Duration) string {
+	switch {
+	case d < 90*time.Minute:
+		return plural(int(d.Round(time.Minute)/time.Minute), "minute")
+	case d < 36*time.Hour:
+		return plural(int(d.Round(time.Hour)/time.Hour), "hour")
+	}
+	return plural(int((d+12*time.Hour)/(24*time.Hour)), "day")
+}
+
+func plural(n int, unit string) string {
+	if n <= 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

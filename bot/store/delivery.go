@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"canteen/bot"
+)
+
+// queue adds a delivery, or gives one that is known a new post to show.
+func (s *Store) queue(ctx context.Context, tx *sql.Tx, d bot.Delivery) error {
+	post, err := json.Marshal(d.Post)
+	if err != nil {
+		return err
+	}
+	now := millis(s.now())
+	// A leased row keeps its lease: its sender settles an older version, which
+	// leaves the row queued for the new one. What the web shows is there at once.
+	n, err := affected(tx.ExecContext(ctx, `UPDATE delivery SET post = $1, version = version + 1, settled_at = $2, error = '',
+		state = CASE WHEN adapter = 'web' THEN 'sent' ELSE 'queued' END,
+		attempt = CASE WHEN owner = '' THEN 0 ELSE attempt END,
+		due_at = CASE WHEN owner = '' THEN $2 ELSE due_at END
+		WHERE id = $3`, string(post), now, d.ID))
+	if err != nil || n > 0 || d.To == "" {
+		return err
+	}
+	state, posted := "queued", ""
+	if d.To.Adapter() == bot.WebAdapter {
+		state, posted = "sent", d.ID
+	}
+	private := 0
+	if d.Private {
+		private = 1
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO delivery
+		(id, adapter, lane, place, only_to, fallback, post, posted, version, private, ref, state, due_at, owner, attempt, unsure, error, created_at, settled_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, '', 0, 0, '', $13, 0)`,
+		d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), posted, private, int64(d.Ref), state, now, millis(d.CreatedAt))
+	return err
+}
+
+const deliveryColumns = `id, place, only_to, fallback, post, posted, version, private, ref, attempt, unsure, created_at`
+
+func scanDelivery(rows *sql.Rows) (bot.Delivery, error) {
+	var d bot.Delivery
+	var post []byte
+	var private, unsure, created, ref int64
+	if err := rows.Scan(&d.ID, &d.To, &d.Only, &d.Fallback, &post, &d.PostedID, &d.Version, &private, &ref, &d.Attempt, &unsure, &created); err != nil {
+		return d, err
+	}
+	d.Private, d.Unsure, d.Ref, d.CreatedAt = private != 0, unsure != 0, bot.Ref(ref), moment(created)
+	return d, json.Unmarshal(post, &d.Post)
+}
+
+// Lease implements bot.Queue: of each conversation at most the oldest message
+// that waits, so that order is kept and a conversation that has to wait holds up
+// no other.
+func (s *Store) Lease(ctx context.Context, owner string, adapters []string, n int, lease time.Duration) ([]bot.Delivery, error) {
+	if len(adapters) == 0 || n <= 0 {
+		return nil, nil
+	}
+	now := s.now()
+	args := []any{owner, millis(now.Add(lease)), millis(now), n}
+	in := make([]string, len(adapters))
+	for i, a := range adapters {
+		args = append(args, a)
+		in[i] = fmt.Sprintf("$%d", len(args))
+	}
+	// Who finds an owner on a row that is due again finds a lease that ran out:
+	// whether that one's message was posted, nobody knows.
+	query := `UPDATE delivery SET owner = $1, due_at = $2, attempt = attempt + 1, unsure = CASE WHEN owner <> '' THEN 1 ELSE unsure END
+		WHERE seq IN (SELECT d.seq FROM delivery d WHERE d.state = 'queued' AND d.due_at <= $3 AND d.adapter IN (` + strings.Join(in, ", ") + `)
+			AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.state = 'queued' AND e.seq < d.seq)
+			ORDER BY d.seq LIMIT $4` + s.engine.lock() + `)
+		RETURNING ` + deliveryColumns
+	// Most looks find nothing: those take no write.
+	due, err := s.due(ctx, millis(now), in, args[4:])
+	if err != nil || !due {
+		return nil, err
+	}
+	var list []bot.Delivery
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		list = nil
+		rows, err := tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			d, err := scanDelivery(rows)
+			if err != nil {
+				return err
+			}
+			list = append(list, d)
+		}
+		return rows.Err()
+	})
+	return list, err
+}
+
+func (s *Store) due(ctx context.Context, now int64, in []string, adapters []any) (bool, error) {
+	names := make([]string, len(in))
+	for i := range in {
+		names[i] = fmt.Sprintf("$%d", i+2)
+	}
+	var n int
+	err := s.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE state = 'queued' AND due_at <= $1 AND adapter IN (`+strings.Join(names, ", ")+`) LIMIT 1) AS x`, append([]any{now}, adapters...)...).Scan(&n)
+	return n > 0, err
+}
+
+// NextDue is when the next delivery of the adapters falls due, or the zero time.
+func (s *Store) NextDue(ctx context.Context, adapters []string) (time.Time, error) {
+	if len(adapters) == 0 {
+		return time.Time{}, nil
+	}
+	args := make([]any, len(adapters))
+	names := make([]string, len(adapters))
+	for i, a := range adapters {
+		args[i], names[i] = a, fmt.Sprintf("$%d", i+1)
+	}
+	var ms sql.NullInt64
+	err := s.db.QueryRowContext(ctx, `SELECT MIN(due_at) FROM delivery WHERE state = 'queued' AND adapter IN (`+strings.Join(names, ", ")+`)`, args...).Scan(&ms)
+	return moment(ms.Int64), err
+}
+
+// Settle implements bot.Queue. A settlement by anybody but the one who holds the
+// lease, on the attempt that they hold, changes nothing.
+func (s *Store) Settle(ctx context.Context, x bot.Settlement) error {
+	d := x.Delivery
+	now := millis(s.now())
+	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var n int64
+		var err error
+		fence := ` WHERE id = $1 AND owner = $2 AND attempt = $3`
+		switch x.Outcome {
+		case bot.Sent:
+			if d.Private {
+				n, err = affected(tx.ExecContext(ctx, `DELETE FROM delivery`+fence, d.ID, x.Owner, d.Attempt))
+				break
+			}
+			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = CASE WHEN version = $4 THEN 'sent' ELSE 'queued' END,
+				posted = $5, owner = '', attempt = 0, unsure = 0, error = '', due_at = $6, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, d.Version, x.Posted.ID, now))
+		case bot.Again:
+			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', unsure = $4, error = $5, due_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), x.Error, millis(x.Due)))
+		case bot.Parked:
+			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = 'parked', owner = '', unsure = $4, error = $5, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), x.Error, now))
+		case bot.Diverted:
+			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', attempt = 0, unsure = 0, error = $4, due_at = $5,
+				adapter = $6, lane = $7, place = $8, only_to = '', fallback = '', posted = ''`+fence, d.ID, x.Owner, d.Attempt, x.Error, now, d.Fallback.Adapter(), d.Fallback.Lane(), d.Fallback))
+		}
+		if err == nil && n == 0 {
+			return fmt.Errorf("settle %s: %w", d.ID, bot.ErrGone)
+		}
+		return err
+	})
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Parked gives the deliveries that were given up, the latest first.
+func (s *Store) Parked(ctx context.Context, n int) ([]bot.Stuck, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT id, adapter, ref, error, created_at, settled_at FROM delivery WHERE state = 'parked' ORDER BY settled_at DESC LIMIT $1`, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []bot.Stuck
+	for rows.Next() {
+		var x bot.Stuck
+		var ref, created, parked int64
+		if err := rows.Scan(&x.ID, &x.Adapter, &ref, &x.Error, &created, &parked); err != nil {
+			return nil, err
+		}
+		x.Ref, x.CreatedAt, x.ParkedAt = bot.Ref(ref), moment(created), moment(parked)
+		list = append(list, x)
+	}
+	return list, rows.Err()
+}
+
+// Retry queues a parked delivery again, or gives bot.ErrNotFound.
+func (s *Store) Retry(ctx context.Context, id string) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `UPDATE delivery SET state = 'queued', attempt = 0, due_at = $1 WHERE id = $2 AND state = 'parked'`, millis(s.now()), id))
+		if err == nil && n == 0 {
+			return fmt.Errorf("delivery %s: %w", id, bot.ErrNotFound)
+		}
+		return err
+	})
+	if err == nil {
+		s.rouse()
+	}
+	return err
+}
+
+// Said is one message in a conversation on the web page: a post of the bot's, or
+// with Mine the person's own text.
+type Said struct {
+	ID      string // of a post; an update has the same, with a higher Version
+	Version int64
+	At      time.Time
+	Post    bot.Post
+	Text    string
+	Mine    bool
+}
+
+// Transcript gives what was said in a place, oldest first: the person's questions
+// and the posts to it, the last n of each.
+func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]Said, error) {
+	questions, err := all[bot.Question](ctx, s.db, `SELECT data FROM question WHERE person = $1 AND place = $1 ORDER BY at DESC LIMIT $2`, string(place), n)
+	if err != nil {
+		return nil, err
+	}
+	var list []Said
+	for _, q := range questions {
+		list = append(list, Said{At: q.At, Text: q.Text, Mine: true})
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM delivery WHERE place = $1 AND state = 'sent' ORDER BY seq DESC LIMIT $2`, string(place), n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		d, err := scanDelivery(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Said{ID: d.ID, Version: d.Version, At: d.CreatedAt, Post: d.Post})
+	}
+	slices.SortStableFunc(list, func(a, b Said) int {
+		if c := a.At.Compare(b.At); c != 0 || a.Mine == b.Mine {
+			return c
+		}
+		if a.Mine {
+			return -1
+		}
+		return 1
+	})
+	return list, rows.Err()
+}

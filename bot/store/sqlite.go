@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver named sqlite
+
+	"canteen/bot"
+)
+
+// sqlite writes from one goroutine over one connection: what arrives while a
+// commit is on its way to the disk goes into the next one together.
+type sqlite struct {
+	writer *sql.DB
+	lock_  *flock.Flock
+	jobs   chan job
+	stop   chan struct{}
+	done   sync.WaitGroup
+	ref    atomic.Int64
+}
+
+// queued is how many writes may wait; beyond that a caller is told to come again.
+const queued = 1024
+
+// together is how many writes share a commit at most, so that the first of them
+// does not wait for long.
+const together = 64
+
+type job struct {
+	ctx    context.Context
+	fn     func(context.Context, *sql.Tx) error
+	result chan error
+}
+
+// OpenSQLite opens the database file, makes it when it is missing, and keeps every
+// other process out of it until Close: ErrLocked says that one is in.
+func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("database %s: the folder %s is not there", path, filepath.Dir(path))
+	}
+	lock := flock.New(path + ".lock")
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", path, ErrLocked)
+	}
+	e := &sqlite{lock_: lock, jobs: make(chan job, queued), stop: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			_ = lock.Unlock()
+		}
+	}()
+	pragmas := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
+	if e.writer, err = sql.Open("sqlite", fileURL(path, pragmas)); err != nil {
+		return nil, err
+	}
+	e.writer.SetMaxOpenConns(1)
+	db, err := sql.Open("sqlite", fileURL(path, "_pragma=busy_timeout(5000)&_pragma=query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(err, e.writer.Close())
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	s := &Store{db: db, engine: e, now: o.Now, wake: make(chan struct{}, 1)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err = e.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close(), e.writer.Close())
+	}
+	e.done.Add(1)
+	go e.run()
+	return s, nil
+}
+
+// readers is how many connections read at the same time.
+const readers = 4
+
+func fileURL(path, query string) string {
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
+}
+
+func (e *sqlite) prepare(ctx context.Context) error {
+	var ok string
+	if err := e.writer.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&ok); err != nil {
+		return err
+	}
+	if ok != "ok" {
+		return fmt.Errorf("the file is damaged (%s): put a backup in its place", ok)
+	}
+	if err := migrate(ctx, e.writer, goose.DialectSQLite3, migrations); err != nil {
+		return err
+	}
+	var last sql.NullInt64
+	if err := e.writer.QueryRowContext(ctx, `SELECT MAX(ref) FROM escalation`).Scan(&last); err != nil {
+		return err
+	}
+	e.ref.Store(last.Int64)
+	return nil
+}
+
+func (e *sqlite) lock() string { return "" }
+
+// nextRef needs no write: no other process has the file.
+func (e *sqlite) nextRef(context.Context) (int64, error) { return e.ref.Add(1), nil }
+
+func (e *sqlite) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	j := job{ctx, fn, make(chan error, 1)}
+	select {
+	case e.jobs <- j:
+	case <-e.stop:
+		return sql.ErrConnDone
+	default:
+		return fmt.Errorf("store: %d writes wait: %w", queued, bot.ErrBusy)
+	}
+	// Once taken, a write is waited for to its end, since it may be committed
+	// whoever still listens. The writer drops those whose context is over.
+	select {
+	case err := <-j.result:
+		return err
+	case <-e.stop:
+		select {
+		case err := <-j.result:
+			return err
+		default:
+			return sql.ErrConnDone
+		}
+	}
+}
+
+func (e *sqlite) run() {
+	defer e.done.Done()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case j := <-e.jobs:
+			batch := []job{j}
+		more:
+			for len(batch) < together {
+				select {
+				case j := <-e.jobs:
+					batch = append(batch, j)
+				default:
+					break more
+				}
+			}
+			e.commit(batch)
+		}
+	}
+}
+
+// commit runs a batch in one transaction, each write in a savepoint of its own.
+func (e *sqlite) commit(batch []job) {
+	results := make([]error, len(batch))
+	err := func() error {
+		tx, err := e.writer.BeginTx(context.Background(), nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		for i, j := range batch {
+			if results[i] = j.ctx.Err(); results[i] != nil {
+				continue
+			}
+			if _, err := tx.Exec(`SAVEPOINT turn`); err != nil {
+				return err
+			}
+			// The connection is shared: a context that ends must not end it.
+			results[i] = j.fn(context.WithoutCancel(j.ctx), tx)
+			if results[i] != nil {
+				if _, err := tx.Exec(`ROLLBACK TO turn`); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Exec(`RELEASE turn`); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	}()
+	for i, j := range batch {
+		j.result <- errors.Join(results[i], wrap(err))
+	}
+}
+
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("commit: %w", err)
+}
+
+func (e *sqlite) close() error {
+	close(e.stop)
+	e.done.Wait()
+	return errors.Join(e.writer.Close(), e.lock_.Unlock())
+}

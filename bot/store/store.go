@@ -1,0 +1,406 @@
+// Package store keeps what Canteen remembers, in SQLite or PostgreSQL by one SQL
+// text.
+//
+// Every write goes through write, which on SQLite gathers what arrives together
+// into one commit. Reads see what is committed. Times are Unix milliseconds.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"canteen/bot"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is the memory of one Canteen, or of several on one PostgreSQL.
+type Store struct {
+	db     *sql.DB // for reading; on PostgreSQL for writing too
+	engine engine
+	now    func() time.Time
+	wake   chan struct{}
+}
+
+// engine is what differs between the databases.
+type engine interface {
+	// write runs fn in a transaction of its own, or in one shared with others of
+	// which it can be undone alone.
+	write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
+	// nextRef gives a number that no escalation has.
+	nextRef(ctx context.Context) (int64, error)
+	// lock is what a SELECT ends in to claim rows that nobody else is claiming.
+	lock() string
+	close() error
+}
+
+// Options are what Open may be told beside the address.
+type Options struct {
+	Now func() time.Time // default time.Now
+	Log *slog.Logger
+}
+
+// ErrLocked says that another process has the database file open.
+var ErrLocked = errors.New("another canteen has this database open")
+
+// Close ends what the store does in the background and closes the database.
+func (s *Store) Close() error {
+	return errors.Join(s.engine.close(), s.db.Close())
+}
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.db.QueryRowContext(ctx, `SELECT 1`).Scan(&one)
+}
+
+// Wake is signalled when deliveries have become due by a commit.
+func (s *Store) Wake() <-chan struct{} { return s.wake }
+
+func (s *Store) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// migrate brings the database to this version of Canteen.
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, files fs.FS, opts ...goose.ProviderOption) error {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(dialect, db, sub, opts...)
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// querier is what *sql.DB and *sql.Tx have in common.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// all reads every row of a query whose one column is a JSON document.
+func all[T any](ctx context.Context, q querier, query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		var data []byte
+		if err := rows.Scan(&data); err != nil {
+			return nil, err
+		}
+		var v T
+		if err := json.Unmarshal(data, &v); err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// one reads a document, or nil when there is none.
+func one[T any](ctx context.Context, q querier, query string, args ...any) (*T, error) {
+	list, err := all[T](ctx, q, query, args...)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+// Load implements bot.Store.
+func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
+	var k bot.Known
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.isolation()})
+	if err != nil {
+		return k, err
+	}
+	defer tx.Rollback()
+	if reply, seen, err := seen(ctx, tx, a.Keys); err != nil || seen {
+		k.Seen, k.Reply = seen, reply
+		return k, err
+	}
+	if a.Person != "" {
+		if k.Contact, err = contact(ctx, tx, a.Person); err != nil {
+			return k, err
+		}
+		if k.Last, err = one[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1 AND place = $2 AND at >= $3 ORDER BY at DESC LIMIT 1`, a.Person, a.In, millis(a.Since)); err != nil {
+			return k, err
+		}
+		if k.Mine, err = all[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE person = $1 AND state <> 'closed' ORDER BY ref`, a.Person); err != nil {
+			return k, err
+		}
+	}
+	ref := a.Ref
+	if a.Question != "" {
+		if k.Question, err = one[bot.Question](ctx, tx, `SELECT data FROM question WHERE id = $1`, a.Question); err != nil {
+			return k, err
+		}
+		if k.Question != nil && ref == 0 {
+			ref = k.Question.Ref
+		}
+	}
+	if ref != 0 {
+		k.Escalation, err = one[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE ref = $1`, int64(ref))
+	}
+	return k, err
+}
+
+// isolation is what lets several statements see one state of the database.
+func (s *Store) isolation() sql.IsolationLevel {
+	if s.engine.lock() != "" { // PostgreSQL
+		return sql.LevelRepeatableRead
+	}
+	return sql.LevelDefault
+}
+
+func seen(ctx context.Context, q querier, keys []string) (bot.Reply, bool, error) {
+	for _, key := range keys {
+		var data []byte
+		err := q.QueryRowContext(ctx, `SELECT reply FROM inbound WHERE key = $1`, key).Scan(&data)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		var r bot.Reply
+		if err == nil {
+			err = json.Unmarshal(data, &r)
+		}
+		return r, err == nil, err
+	}
+	return bot.Reply{}, false, nil
+}
+
+func contact(ctx context.Context, q querier, p bot.PersonID) (*bot.Contact, error) {
+	var first, quiet int64
+	err := q.QueryRowContext(ctx, `SELECT first_at, quiet_until FROM contact WHERE person = $1`, p).Scan(&first, &quiet)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &bot.Contact{ID: p, FirstAt: moment(first), QuietUntil: moment(quiet)}, nil
+}
+
+// errSeen undoes a turn whose key was committed meanwhile.
+var errSeen = errors.New("seen before")
+
+// Commit implements bot.Store.
+func (s *Store) Commit(ctx context.Context, t bot.Turn) (bot.Reply, error) {
+	reply := t.Reply
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		kept := t.Reply
+		if t.Private {
+			kept = bot.Reply{}
+		}
+		data, err := json.Marshal(kept)
+		if err != nil {
+			return err
+		}
+		for _, key := range t.Keys {
+			n, err := affected(tx.ExecContext(ctx, `INSERT INTO inbound (key, at, reply) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`, key, millis(t.At), string(data)))
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				var ok bool
+				if reply, ok, err = seen(ctx, tx, []string{key}); err != nil {
+					return err
+				}
+				reply.Repeat = ok
+				return errSeen
+			}
+		}
+		return s.apply(ctx, tx, t)
+	})
+	if errors.Is(err, errSeen) {
+		return reply, nil
+	}
+	if err != nil {
+		return bot.Reply{}, err
+	}
+	if len(t.Deliveries) > 0 {
+		s.rouse()
+	}
+	return reply, nil
+}
+
+// apply writes all of a turn but its keys.
+func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
+	if c := t.Person; c != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO contact (person, first_at, quiet_until) VALUES ($1, $2, $3)
+			ON CONFLICT (person) DO UPDATE SET first_at = excluded.first_at, quiet_until = excluded.quiet_until`, c.ID, millis(c.FirstAt), millis(c.QuietUntil)); err != nil {
+			return err
+		}
+	}
+	for _, q := range t.Questions {
+		data, err := json.Marshal(q)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO question (id, person, place, at, data) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data`, q.ID, q.Asker.ID, q.In, millis(q.At), string(data)); err != nil {
+			return err
+		}
+	}
+	for _, e := range t.Escalations {
+		if err := saveEscalation(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	for _, d := range t.Deliveries {
+		if err := s.queue(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	day := t.At.UTC().Format(time.DateOnly)
+	for _, c := range t.Tally {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO tally (day, decision, entry, what, n) VALUES ($1, $2, $3, $4, 1)
+			ON CONFLICT (day, decision, entry, what) DO UPDATE SET n = tally.n + 1`, day, c.Decision, c.Entry, c.What); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveEscalation writes an escalation on top of the version that it was made of.
+func saveEscalation(ctx context.Context, tx *sql.Tx, e bot.Escalation) error {
+	was := e.Version
+	e.Version++
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	urgent, nearest := 0, ""
+	if e.Urgent {
+		urgent = 1
+	}
+	if len(e.Candidates) > 0 {
+		nearest = e.Candidates[0].ID
+	}
+	var n int64
+	if was == 0 {
+		n, err = affected(tx.ExecContext(ctx, `INSERT INTO escalation (ref, version, state, urgent, person, nearest, opened_at, answered_at, data)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (ref) DO NOTHING`,
+			int64(e.Ref), e.Version, e.State, urgent, e.Asker.ID, nearest, millis(e.OpenedAt), millis(e.AnsweredAt), string(data)))
+	} else {
+		n, err = affected(tx.ExecContext(ctx, `UPDATE escalation SET version = $1, state = $2, urgent = $3, answered_at = $4, data = $5 WHERE ref = $6 AND version = $7`,
+			e.Version, e.State, urgent, millis(e.AnsweredAt), string(data), int64(e.Ref), was))
+	}
+	if err == nil && n == 0 {
+		return fmt.Errorf("escalation %s: %w", e.Ref, bot.ErrConflict)
+	}
+	return err
+}
+
+func affected(r sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// NextRef implements bot.Store.
+func (s *Store) NextRef(ctx context.Context) (bot.Ref, error) {
+	n, err := s.engine.nextRef(ctx)
+	return bot.Ref(n), err
+}
+
+// Answered implements bot.Store.
+func (s *Store) Answered(ctx context.Context, entry string, n int) ([]bot.Escalation, error) {
+	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE nearest = $1 AND answered_at > 0 ORDER BY answered_at DESC LIMIT $2`, entry, n)
+}
+
+// Pending implements bot.Store.
+func (s *Store) Pending(ctx context.Context) ([]bot.Escalation, error) {
+	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE state IN ('open', 'claimed', 'waiting') ORDER BY urgent DESC, ref`)
+}
+
+// Done gives the escalations on which comms have nothing more to do, the latest
+// first.
+func (s *Store) Done(ctx context.Context, n int) ([]bot.Escalation, error) {
+	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE state IN ('answered', 'closed') ORDER BY ref DESC LIMIT $1`, n)
+}
+
+// Escalation gives one, or bot.ErrNotFound.
+func (s *Store) Escalation(ctx context.Context, ref bot.Ref) (bot.Escalation, error) {
+	e, err := one[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE ref = $1`, int64(ref))
+	if err != nil {
+		return bot.Escalation{}, err
+	}
+	if e == nil {
+		return bot.Escalation{}, fmt.Errorf("escalation %s: %w", ref, bot.ErrNotFound)
+	}
+	return *e, nil
+}
+
+// Of gives a person's escalations, the latest first.
+func (s *Store) Of(ctx context.Context, p bot.PersonID, n int) ([]bot.Escalation, error) {
+	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE person = $1 ORDER BY ref DESC LIMIT $2`, p, n)
+}
+
+// AnswerTime implements bot.Store.
+func (s *Store) AnswerTime(ctx context.Context, since time.Time) (time.Duration, int, error) {
+	var n int
+	if err := s.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM escalation WHERE answered_at > $1`, millis(since)).Scan(&n); err != nil || n == 0 {
+		return 0, 0, err
+	}
+	var ms int64
+	err := s.db.QueryRowContext(ctx, `SELECT answered_at - opened_at FROM escalation WHERE answered_at > $1 ORDER BY answered_at - opened_at LIMIT 1 OFFSET $2`, millis(since), n/2).Scan(&ms)
+	return time.Duration(ms) * time.Millisecond, n, err
+}
+
+// Popular gives the entries shown most since a day, most first.
+func (s *Store) Popular(ctx context.Context, since time.Time, n int) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT entry FROM tally WHERE day >= $1 AND decision IN ('answer', 'shown') AND entry <> '' GROUP BY entry ORDER BY SUM(n) DESC, entry LIMIT $2`, since.UTC().Format(time.DateOnly), n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		list = append(list, id)
+	}
+	return list, rows.Err()
+}
+
+func (s *Store) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return s.engine.write(ctx, fn)
+}

@@ -1,0 +1,527 @@
+package bot
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"canteen/knowledge"
+)
+
+// turn is one Turn in the making.
+type turn struct {
+	Turn
+	b     *Bot
+	base  *knowledge.Base
+	m     Message
+	known Known
+	// hidden: nothing that would tell a private lane from silence may be stored.
+	hidden bool
+}
+
+// decide fills the turn. It sends nothing and stores nothing.
+func (t *turn) decide(ctx context.Context) error {
+	if p := t.m.Press; p != nil {
+		if p.Action.comms() {
+			return t.work(ctx, *p)
+		}
+		return t.pressed(ctx, *p)
+	}
+	return t.heard(ctx)
+}
+
+// heard decides on free text. It always beats a pending choice.
+func (t *turn) heard(ctx context.Context) error {
+	text := Clean(t.m.Text)
+	switch {
+	case text == "":
+		t.tell(t.notice("empty", nil))
+		return nil
+	case len([]rune(text)) > maxText:
+		t.tell(t.notice("too-long", nil))
+		return nil
+	case wordless(text):
+		t.tell(t.notice("wordless", nil))
+		return nil
+	}
+	th := Think(t.base, text, t.b.policy)
+	if d, ok := th.Decision.(Signpost); ok && d.Entry.Lane() != "" {
+		return t.lane(ctx, th, d.Entry)
+	}
+	if id, ok := t.chosen(th.Text); ok {
+		return t.choose(ctx, *t.known.Last, id)
+	}
+	if e := t.threaded(); e != nil {
+		return t.add(*e, th, "added")
+	}
+	if e := t.askedBack(); e != nil {
+		if _, ok := th.Decision.(Answer); !ok {
+			return t.add(*e, th, "replied")
+		}
+	}
+	if _, ok := th.Decision.(Escalate); ok {
+		if j, ok := t.joined(th); ok {
+			th = j
+		} else if t.quiet() {
+			t.tell(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
+			return nil
+		}
+	}
+	return t.carryOut(ctx, t.question(th), th)
+}
+
+// question is the record of what was asked.
+func (t *turn) question(th Thought) Question {
+	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open, Inline: t.m.Inline,
+		Text: th.Text, At: t.m.At, Decision: th.Decision.decision(), Candidates: th.Found.Candidates}
+	if e := th.Entry(); e != nil {
+		q.Entry = e.ID
+	}
+	return q
+}
+
+// carryOut does what was decided on a question.
+func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
+	t.removed(th.Removed)
+	switch d := th.Decision.(type) {
+	case Answer:
+		q.Message = t.tell(t.answerPost(q, d.Entry))
+	case Clarify:
+		q.Options = ids(d.Options)
+		q.Message = t.tell(t.clarifyPost(q, d.Options, "clarify"))
+	case Signpost:
+		p := Post{Kind: KindSignpost, Title: d.Entry.Title, Text: d.Entry.Body}
+		p.Buttons = []Button{{Label: t.label("ask-comms-anyway"), Press: Press{Action: ActAskComms, Question: q.ID}}}
+		q.Message = t.tell(p)
+	case SmallTalk:
+		t.count("smalltalk", d.Entry.ID)
+		t.tell(Post{Kind: KindSmallTalk, Text: d.Entry.Body})
+		return nil // nothing to keep
+	case Escalate:
+		return t.escalate(ctx, q, d.Topic, false)
+	}
+	t.count(q.Decision, q.Entry)
+	t.Questions = append(t.Questions, q)
+	return nil
+}
+
+// lane shows a lane's steps: an urgent one tells comms at once, a private one
+// keeps nothing but a count.
+func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
+	t.count("signpost", e.ID)
+	if e.Route == knowledge.Urgent {
+		t.removed(th.Removed)
+		q := t.question(th)
+		return t.escalate(ctx, q, e, true)
+	}
+	t.hidden = true
+	p := Post{Kind: KindSignpost, Title: e.Title, Text: e.Body, Note: t.say("private-note", nil)}
+	if e.Handoff {
+		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: e.ID}, Form: true}}
+	}
+	t.Person = &Contact{ID: t.m.From.ID, FirstAt: t.m.At, QuietUntil: t.m.At.Add(conversation)}
+	if t.known.Contact != nil {
+		t.Person.FirstAt = t.known.Contact.FirstAt
+	}
+	t.tellAlone(p)
+	return nil
+}
+
+// quiet tells whether a private lane's steps were shown to the person lately.
+func (t *turn) quiet() bool {
+	c := t.known.Contact
+	return c != nil && t.m.At.Before(c.QuietUntil)
+}
+
+// chosen reads a text as the choice that is pending: its number or its title.
+func (t *turn) chosen(text string) (string, bool) {
+	if t.known.Last == nil || len(t.known.Last.Options) == 0 {
+		return "", false
+	}
+	text = strings.ToLower(strings.Trim(text, " .!)("))
+	for i, id := range t.known.Last.Options {
+		e, ok := t.base.Entry(id)
+		if ok && (text == strconv.Itoa(i+1) || text == strings.ToLower(e.Title)) {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// threaded is the asker's own escalation in whose thread they write, or nil.
+func (t *turn) threaded() *Escalation {
+	for i := range t.known.Mine {
+		e := &t.known.Mine[i]
+		if t.m.In.Thread() && e.In == t.m.In && e.State.Pending() {
+			return e
+		}
+	}
+	return nil
+}
+
+// askedBack is the asker's escalation in this place on which comms wait for them.
+func (t *turn) askedBack() *Escalation {
+	for i := range t.known.Mine {
+		e := &t.known.Mine[i]
+		if e.State == Waiting && (e.In == t.m.In || e.In == t.m.Direct) {
+			return e
+		}
+	}
+	return nil
+}
+
+// joined decides on a short follow-up together with the question before it. It
+// never turns a follow-up that names something of its own into an answer about
+// what came before: the follow-up alone must have matched nothing.
+func (t *turn) joined(th Thought) (Thought, bool) {
+	last := t.known.Last
+	if last == nil || last.Text == "" || len(strings.Fields(th.Text)) > followUpWords || th.Entry() != nil {
+		return Thought{}, false
+	}
+	j := Think(t.base, last.Text+" "+th.Text, t.b.policy)
+	if _, ok := j.Decision.(Answer); !ok || th.Found.Covered < followUpCovered {
+		return Thought{}, false
+	}
+	j.Text, j.Removed = th.Text, th.Removed
+	return j, true
+}
+
+// A follow-up is joined with the question before it when it is no longer than
+// this, and when the folder may cover it by itself at all: "and for the ward?"
+// may be joined, "and on TikTok?" may not.
+const (
+	followUpWords   = 8
+	followUpCovered = 0.15
+)
+
+// add puts the asker's words to an escalation of theirs.
+func (t *turn) add(e Escalation, th Thought, what string) error {
+	t.removed(th.Removed)
+	e.Additions = append(e.Additions, th.Text)
+	if e.State == Waiting {
+		e.State, what = Claimed, "replied"
+	}
+	t.event(&e, what, th.Text)
+	t.change(e)
+	t.tell(t.notice(what, map[string]string{"Ref": e.Ref.String()}))
+	return nil
+}
+
+// escalate passes a question to comms.
+func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry, urgent bool) error {
+	for _, e := range t.known.Mine {
+		if e.State.Pending() && sameText(e.Text, q.Text) {
+			t.tell(t.notice("already", map[string]string{"Ref": e.Ref.String()}))
+			return nil
+		}
+	}
+	ref, err := t.b.store.NextRef(ctx)
+	if err != nil {
+		return err
+	}
+	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Question: q.ID, Asker: q.Asker, Where: q.Where, Open: q.Open, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
+	e.In = q.In
+	if (q.Inline || urgent && q.Open) && q.Direct != "" {
+		e.In = q.Direct
+	}
+	if topic != nil {
+		e.Topic = topic.ID
+	}
+	if err := t.like(ctx, &e); err != nil {
+		return err
+	}
+	t.event(&e, "opened", "")
+	q.Ref, q.Decision = ref, "escalate"
+	p, err := t.holdingPost(ctx, e, topic)
+	if err != nil {
+		return err
+	}
+	if urgent {
+		q.Decision = "signpost"
+		q.Message = t.tellAlone(p)
+	} else {
+		t.count("escalate", e.Topic)
+		q.Message = t.tell(p)
+	}
+	if q.Message != "" {
+		e.Messages = append(e.Messages, q.Message)
+	}
+	t.Questions = append(t.Questions, q)
+	t.change(e)
+	return nil
+}
+
+// likes is how many earlier like questions a card shows.
+const likes = 2
+
+// like finds the earlier questions on the same topic that comms have answered.
+func (t *turn) like(ctx context.Context, e *Escalation) error {
+	if len(e.Candidates) == 0 {
+		return nil
+	}
+	earlier, err := t.b.store.Answered(ctx, e.Candidates[0].ID, likes)
+	if err != nil {
+		return err
+	}
+	for _, x := range earlier {
+		e.Like = append(e.Like, x.Ref)
+	}
+	return nil
+}
+
+func sameText(a, b string) bool {
+	return strings.Join(strings.Fields(strings.ToLower(a)), " ") == strings.Join(strings.Fields(strings.ToLower(b)), " ")
+}
+
+// pressed decides on what an asker pressed.
+func (t *turn) pressed(ctx context.Context, p Press) error {
+	switch p.Action {
+	case ActShow:
+		return t.show(p)
+	case ActHandOff:
+		return t.handOff(ctx, p)
+	case ActWithdraw, ActAnonymous, ActReply, ActNoHelp, ActThanks:
+		return t.pressedEscalation(p)
+	}
+	q := t.known.Question
+	if q == nil {
+		t.Reply.Notice = t.say("expired", nil)
+		return nil
+	}
+	if q.Asker.ID != t.m.From.ID {
+		t.Reply.Notice = t.say("forbidden", nil)
+		return nil
+	}
+	switch p.Action {
+	case ActChoose:
+		return t.choose(ctx, *q, p.Entry)
+	case ActHelped:
+		return t.feedback(*q, "helped", t.notice("helped", nil))
+	case ActNotMeant:
+		return t.notMeant(*q)
+	case ActAskComms, ActNone:
+		if q.Ref != 0 {
+			t.Reply.Notice = t.say("already", map[string]string{"Ref": q.Ref.String()})
+			return nil
+		}
+		q.Feedback, q.Options = string(p.Action), nil
+		t.count("feedback", q.Entry, q.Feedback)
+		t.settle(*q)
+		var topic *knowledge.Entry
+		if e, ok := t.base.Entry(q.Entry); ok && e.Route == knowledge.Comms {
+			topic = e
+		}
+		return t.escalate(ctx, *q, topic, false)
+	}
+	t.Reply.Notice = t.say("expired", nil)
+	return nil
+}
+
+// show gives an entry that was pressed for, to whoever pressed.
+func (t *turn) show(p Press) error {
+	e, ok := t.base.Entry(p.Entry)
+	if !ok || e.Lane() != "" {
+		t.Reply.Notice = t.say("expired", nil)
+		return nil
+	}
+	t.count("shown", e.ID)
+	t.tell(t.entryPost(e, p.Question))
+	return nil
+}
+
+// choose answers with the entry that was picked among those offered.
+func (t *turn) choose(ctx context.Context, q Question, id string) error {
+	e, ok := t.base.Entry(id)
+	if !ok || !contains(q.Options, id) {
+		t.Reply.Notice = t.say("expired", nil)
+		return nil
+	}
+	q.Options, q.Entry, q.Feedback = nil, e.ID, "chose"
+	t.count("feedback", e.ID, "chose")
+	if e.Route == knowledge.Comms {
+		t.settle(q)
+		return t.escalate(ctx, q, e, false)
+	}
+	q.Decision = "answer"
+	p := t.answerPost(q, e)
+	if q.Message != "" { // the answer takes the place of the offer
+		t.update(q.Message, p)
+	} else {
+		q.Message = t.tell(p)
+	}
+	t.Questions = append(t.Questions, q)
+	return nil
+}
+
+// notMeant offers what came next to the answer that was wrong.
+func (t *turn) notMeant(q Question) error {
+	wrong := q.Entry
+	var options []*knowledge.Entry
+	for _, c := range q.Candidates {
+		e, ok := t.base.Entry(c.ID)
+		if ok && e.ID != wrong && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && len(options) < maxOptions {
+			options = append(options, e)
+		}
+	}
+	q.Options = ids(options)
+	q.Feedback = "not-meant"
+	t.count("feedback", wrong, q.Feedback)
+	p := t.clarifyPost(q, options, "not-meant")
+	if q.Message != "" {
+		t.update(q.Message, p)
+	} else {
+		q.Message = t.tell(p)
+	}
+	t.Questions = append(t.Questions, q)
+	return nil
+}
+
+// feedback records what the asker thought of an answer and takes its buttons
+// away.
+func (t *turn) feedback(q Question, what string, said Post) error {
+	if q.Feedback == what {
+		t.Reply.Notice = said.Text
+		return nil
+	}
+	q.Feedback = what
+	t.count("feedback", q.Entry, what)
+	t.settle(q)
+	t.Questions = append(t.Questions, q)
+	t.Reply.Notice = said.Text
+	return nil
+}
+
+// settle shows a question's message again without its buttons.
+func (t *turn) settle(q Question) {
+	e, ok := t.base.Entry(q.Entry)
+	if !ok || q.Message == "" || q.Ref != 0 {
+		return
+	}
+	p := t.answerPost(q, e)
+	p.Buttons = nil
+	if e.Route == knowledge.Comms {
+		return
+	}
+	t.update(q.Message, p)
+}
+
+// handOff passes on what the asker of a private lane chose to write.
+func (t *turn) handOff(ctx context.Context, p Press) error {
+	text := Clean(p.Fields[FieldText])
+	if text == "" {
+		t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
+		return nil
+	}
+	th := Thought{Decision: Escalate{}}
+	th.Text, th.Removed = Redact(limit(text, maxText))
+	t.removed(th.Removed)
+	q := t.question(th)
+	lane, ok := t.base.Entry(p.Entry)
+	if !ok || !lane.Handoff {
+		lane = nil
+	}
+	q.Inline, q.Open, q.Where = q.Inline || q.Open, false, ""
+	return t.escalate(ctx, q, lane, lane != nil)
+}
+
+// pressedEscalation decides on what the asker pressed about their escalation.
+func (t *turn) pressedEscalation(p Press) error {
+	e := t.known.Escalation
+	if e == nil {
+		t.Reply.Notice = t.say("expired", nil)
+		return nil
+	}
+	if e.Asker.ID != t.m.From.ID {
+		t.Reply.Notice = t.say("forbidden", nil)
+		return nil
+	}
+	x, with := *e, map[string]string{"Ref": e.Ref.String()}
+	switch p.Action {
+	case ActWithdraw:
+		if !e.State.Pending() {
+			t.Reply.Notice = t.say("too-late", with)
+			return nil
+		}
+		x.State, x.ClosedAt = Closed, t.m.At
+		t.event(&x, "withdrawn", "")
+		t.replaceHolding(x, t.notice("withdrawn", with))
+	case ActAnonymous:
+		if e.Anonymous {
+			t.Reply.Notice = t.say("anonymous", with)
+			return nil
+		}
+		if e.State != Open || !e.ClaimedAt.IsZero() {
+			t.Reply.Notice = t.say("anonymous-late", with)
+			return nil
+		}
+		x.Anonymous = true
+		t.event(&x, "anonymous", "")
+		if e.Open {
+			t.Reply.Notice = t.say("anonymous-open", with)
+		} else {
+			t.Reply.Notice = t.say("anonymous", with)
+		}
+	case ActReply:
+		text := Clean(p.Fields[FieldText])
+		if text == "" {
+			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
+			return nil
+		}
+		if !e.State.Pending() {
+			t.Reply.Notice = t.say("too-late", with)
+			return nil
+		}
+		th := Thought{}
+		th.Text, th.Removed = Redact(limit(text, maxText))
+		return t.add(x, th, "added")
+	case ActNoHelp:
+		if e.State != Answered && !(e.State == Closed && e.Answer != "") {
+			t.Reply.Notice = t.say("too-late", with)
+			return nil
+		}
+		x.State, x.ClosedAt, x.AnsweredAt = Open, time.Time{}, time.Time{}
+		if x.Holder.ID != "" {
+			x.State = Claimed
+		}
+		t.event(&x, "reopened", "")
+		t.count("feedback", x.Entry, "no-help")
+		t.tell(t.notice("reopened", with, Button{Label: t.label("reply"), Press: Press{Action: ActReply, Ref: x.Ref}, Form: true}))
+	case ActThanks:
+		if e.State == Closed {
+			t.Reply.Notice = t.say("helped", nil)
+			return nil
+		}
+		if !e.State.Pending() || e.Entry != "" {
+			x.State, x.ClosedAt = Closed, t.m.At
+			t.event(&x, "closed", "")
+			if e.State.Pending() { // an offered entry answered it
+				t.replaceHolding(x, t.notice("withdrawn", with))
+			}
+		}
+		t.count("feedback", x.Entry, "helped")
+		t.Reply.Notice = t.say("helped", nil)
+	}
+	t.change(x)
+	return nil
+}
+
+// limit cuts a text to n characters.
+func limit(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+func ids(entries []*knowledge.Entry) []string {
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.ID)
+	}
+	return list
+}
