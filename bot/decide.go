@@ -28,8 +28,8 @@ type Policy struct {
 // questions that were not tuned on; knowledge/match/NOTES.md has the figures.
 var DefaultPolicy = Policy{Answer: 0.60, Covered: 0.45, Offer: 0.08, Lane: 0.80, SmallTalk: 0.55, Unfitted: 0.90}
 
-// Decision is what becomes of one question: Answer, Clarify, Signpost, SmallTalk
-// or Escalate.
+// Decision is what becomes of one question: Answer, Clarify, Signpost, SmallTalk,
+// Escalate or Unread.
 type Decision interface{ decision() string }
 
 type (
@@ -44,6 +44,8 @@ type (
 	// Escalate passes the question to comms; Topic is the comms entry that it
 	// matched, or nil.
 	Escalate struct{ Topic *knowledge.Entry }
+	// Unread is a text that no question can be read from; Wording says so.
+	Unread struct{ Wording string }
 )
 
 func (Answer) decision() string    { return "answer" }
@@ -51,6 +53,7 @@ func (Clarify) decision() string   { return "clarify" }
 func (Signpost) decision() string  { return "signpost" }
 func (SmallTalk) decision() string { return "smalltalk" }
 func (Escalate) decision() string  { return "escalate" }
+func (Unread) decision() string    { return "smalltalk" }
 
 // maxOptions is how many entries "did you mean" offers.
 const maxOptions = 3

@@ -33,19 +33,11 @@ func (t *turn) decide(ctx context.Context) error {
 
 // heard decides on free text. It always beats a pending choice.
 func (t *turn) heard(ctx context.Context) error {
-	text := Clean(t.m.Text)
-	switch {
-	case text == "":
-		t.tell(t.notice("empty", nil))
-		return nil
-	case len([]rune(text)) > maxText:
-		t.tell(t.notice("too-long", nil))
-		return nil
-	case wordless(text):
-		t.tell(t.notice("wordless", nil))
+	th := Think(t.base, t.m.Text, t.b.policy)
+	if d, ok := th.Decision.(Unread); ok {
+		t.tell(t.notice(d.Wording, nil))
 		return nil
 	}
-	th := Think(t.base, text, t.b.policy)
 	if d, ok := th.Decision.(Signpost); ok && d.Entry.Lane() != "" {
 		return t.lane(ctx, th, d.Entry)
 	}

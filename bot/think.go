@@ -30,6 +30,17 @@ type Thought struct {
 func Think(base *knowledge.Base, text string, p Policy) Thought {
 	text = Clean(text)
 	t := Thought{}
+	switch {
+	case text == "":
+		t.Decision = Unread{"empty"}
+		return t
+	case utf8.RuneCountInString(text) > maxText:
+		t.Decision = Unread{"too-long"}
+		return t
+	case wordless(text):
+		t.Text, t.Decision = text, Unread{"wordless"}
+		return t
+	}
 	t.Text, t.Removed = Redact(text)
 	ix := base.Index()
 	t.Found = ix.Rank(t.Text, maxCandidates)

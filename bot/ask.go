@@ -1,0 +1,99 @@
+package bot
+
+import (
+	"strings"
+
+	"canteen/knowledge"
+)
+
+// Asked is a decision as the command line shows it.
+type Asked struct {
+	Question   string      `json:"question"`
+	Decision   string      `json:"decision"`
+	Entry      string      `json:"entry"`
+	Options    []string    `json:"options"`
+	Lane       string      `json:"lane"`
+	Confidence float64     `json:"confidence"`
+	Covered    float64     `json:"covered"`
+	Candidates []Candidate `json:"candidates"`
+	Text       string      `json:"text"`
+}
+
+// Candidate is an entry that a question may be about.
+type Candidate struct {
+	Entry      string   `json:"entry"`
+	Route      string   `json:"route"`
+	Confidence float64  `json:"confidence"`
+	Facts      []string `json:"facts"`
+}
+
+// Report says of a thought what CONTRACT.md promises for one question. Nothing in
+// it depends on any conversation.
+func (t Thought) Report(base *knowledge.Base, question string) Asked {
+	a := Asked{Question: question, Decision: t.Decision.decision(), Options: []string{}, Candidates: []Candidate{}, Covered: t.Found.Covered}
+	if e := t.Entry(); e != nil {
+		a.Entry, a.Lane = e.ID, e.Lane()
+	}
+	add := func(id string, confidence float64) {
+		e, ok := base.Entry(id)
+		if !ok || len(a.Candidates) == maxCandidates {
+			return
+		}
+		facts := e.Facts
+		if facts == nil {
+			facts = []string{}
+		}
+		a.Candidates = append(a.Candidates, Candidate{Entry: e.ID, Route: string(e.Route), Confidence: confidence, Facts: facts})
+	}
+	if t.Cue != "" { // a cue is certain, and no entry's phrasings can be more so
+		add(a.Entry, 1)
+		a.Covered = 0
+	}
+	for _, c := range t.Found.Candidates {
+		if t.Cue == "" || c.ID != a.Entry {
+			add(c.ID, c.Confidence)
+		}
+	}
+	if len(a.Candidates) > 0 {
+		a.Confidence = a.Candidates[0].Confidence
+	}
+	if d, ok := t.Decision.(Clarify); ok {
+		a.Options = ids(d.Options)
+	}
+	a.Text = t.read(base)
+	return a
+}
+
+// read is what the person would read, in Markdown, without buttons.
+func (t Thought) read(base *knowledge.Base) string {
+	switch d := t.Decision.(type) {
+	case Answer:
+		since := ""
+		if d.Entry.Since != "" {
+			since = "Since then: " + d.Entry.Since
+		}
+		source := SourceName(d.Entry.Source)
+		if source != "" {
+			source = "Source: " + source
+		}
+		return join(d.Entry.Title, d.Entry.Body, since, source)
+	case Clarify:
+		var titles []string
+		for _, e := range d.Options {
+			titles = append(titles, "- "+e.Title)
+		}
+		return join(base.Wording("clarify", nil), strings.Join(append(titles, "- "+labels["none"]), "\n"))
+	case Signpost:
+		return join(d.Entry.Title, d.Entry.Body)
+	case SmallTalk:
+		return d.Entry.Body
+	case Escalate:
+		if d.Topic != nil {
+			return join(d.Topic.Title, d.Topic.Body)
+		}
+		return base.Wording("passed-on", nil)
+	case Unread:
+		return base.Wording(d.Wording, nil)
+	}
+	return ""
+}
