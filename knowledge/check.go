@@ -1,9 +1,309 @@
 package knowledge
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
 
-// Check reports what reads badly.
-func (b *Base) Check(now time.Time) Problems { return nil }
+	"github.com/yuin/goldmark/ast"
+)
 
-// Against reports phrasings that nearly copy a row.
-func (b *Base) Against(rows []string) Problems { return nil }
+// The limits of the NHS content style, which Check warns about.
+const (
+	maxSentence  = 20 // words
+	maxParagraph = 3  // sentences
+	maxAge       = 14 // reading age, years
+	minPhrasings = 3
+)
+
+// Two phrasings are near copies when they are equal but for case and marks,
+// or share this much of their words or of their letters in threes.
+const (
+	nearWords = 0.80 // Jaccard, from three words on
+	nearGrams = 0.85 // Dice
+)
+
+// Check warns of what reads badly or will match badly.
+func (b *Base) Check(now time.Time) Problems {
+	var problems Problems
+	var asked []phrasing
+	for _, e := range b.entries {
+		s := b.sources[e.ID]
+		p := &reporter{path: s.path}
+		if question.MatchString(e.Title) {
+			p.warn(s.titleAt, "the title is a question: write a short statement")
+		}
+		if strings.HasSuffix(e.Title, ".") {
+			p.warn(s.titleAt, "the title ends with a full stop")
+		}
+		if n := len(e.Phrasings); n < minPhrasings {
+			p.warn(s.phrasings[0], "only %d phrasings: with at least %d, better 15, questions find this entry", n, minPhrasings)
+		}
+		if !e.ReviewBy.IsZero() && now.After(e.ReviewBy.AddDate(0, 0, 1)) {
+			p.warn(at{1, 1}, "the review was due by %s", e.ReviewBy.Format("2 January 2006"))
+		}
+		b.style(p, s.Body, s.bodyAt, s.titleAt)
+		b.style(p, s.Since, s.sinceAt, s.sinceAt)
+		problems = append(problems, p.problems...)
+		for i, text := range e.Phrasings {
+			asked = append(asked, phrasing{text, e.ID, s.path, s.phrasings[i]})
+		}
+	}
+	texts := mapped(asked, func(p phrasing) string { return p.text })
+	nearCopies(texts, texts, func(i, j int) {
+		if a, b := asked[i], asked[j]; i < j && a.entry != b.entry {
+			problems = append(problems, Problem{b.path, b.at.line, b.at.column, fmt.Sprintf("nearly the phrasing %q of %s", a.text, a.entry), true})
+		}
+	})
+	return problems.sort()
+}
+
+// Against reports the phrasings that nearly copy a row of a test file: what
+// is tested with them proves nothing.
+func (b *Base) Against(rows []string) Problems {
+	var asked []phrasing
+	for _, e := range b.entries {
+		s := b.sources[e.ID]
+		for i, text := range e.Phrasings {
+			asked = append(asked, phrasing{text, e.ID, s.path, s.phrasings[i]})
+		}
+	}
+	var problems Problems
+	nearCopies(mapped(asked, func(p phrasing) string { return p.text }), rows, func(i, j int) {
+		a := asked[i]
+		problems = append(problems, Problem{a.path, a.at.line, a.at.column, fmt.Sprintf("%q nearly copies row %d of the test: %q", a.text, j+1, rows[j]), false})
+	})
+	return problems.sort()
+}
+
+type phrasing struct {
+	text, entry, path string
+	at                at
+}
+
+var (
+	question = regexp.MustCompile(`(?i)\?$|^(can|could|should|shall|do|does|did|is|are|am|may|must|will|would) (i|you|we|it|they|my|your|our|the|there|this|staff)\b`)
+	value    = regexp.MustCompile(`\{\{\s*\.([A-Za-z]+)(\.[A-Za-z]+)?\s*\}\}`)
+	action   = regexp.MustCompile(`\{\{[^}]*\}\}`)
+	stop     = regexp.MustCompile(`[.!?]+["')\]]*(\s+|$)`)
+)
+
+// style warns about the sentences and paragraphs of a text.
+func (b *Base) style(p *reporter, text string, start, whole at) {
+	if text == "" {
+		return
+	}
+	values := b.local.values()
+	doc, src := ParseMarkdown(text)
+	words, sentences, syllables := 0, 0, 0
+	ast.Walk(doc, func(n ast.Node, enter bool) (ast.WalkStatus, error) {
+		if l, ok := n.(*ast.Link); ok && enter && strings.HasSuffix(string(l.Destination), ".md") {
+			p.warn(start, "the text links to %s, which nobody can follow from a chat: use See also", l.Destination)
+		}
+		if !enter || n.Kind() != ast.KindParagraph && n.Kind() != ast.KindTextBlock || n.Lines().Len() == 0 {
+			return ast.WalkContinue, nil
+		}
+		line := start.line + strings.Count(text[:n.Lines().At(0).Start], "\n")
+		plain := action.ReplaceAllString(value.ReplaceAllStringFunc(plainText(n, src), func(v string) string {
+			switch m := value.FindStringSubmatch(v); c := values[m[1]].(type) {
+			case Contact:
+				return c.Name
+			default:
+				return fmt.Sprint(c)
+			}
+		}), "")
+		count := 0
+		for _, s := range sentencesOf(plain) {
+			w := wordsOf(s)
+			if len(w) == 0 {
+				continue
+			}
+			count++
+			words += len(w)
+			for _, w := range w {
+				syllables += syllablesOf(w)
+			}
+			if len(w) > maxSentence {
+				p.warn(at{line, 1}, "a sentence of %d words (the limit is %d): %q", len(w), maxSentence, shorten(s))
+			}
+		}
+		sentences += count
+		if count > maxParagraph {
+			p.warn(at{line, 1}, "a paragraph of %d sentences (the limit is %d)", count, maxParagraph)
+		}
+		return ast.WalkContinue, nil
+	})
+	// Flesch and Kincaid's grade counts school years, which begin at five.
+	// Below 30 words one long word decides it.
+	if words >= 30 {
+		age := 0.39*float64(words)/float64(sentences) + 11.8*float64(syllables)/float64(words) - 15.59 + 5
+		if math.Round(age) > maxAge {
+			p.warn(whole, "the text has a reading age of about %.0f (the limit is %d): use shorter sentences and words", age, maxAge)
+		}
+	}
+}
+
+func plainText(n ast.Node, src []byte) string {
+	var b strings.Builder
+	ast.Walk(n, func(n ast.Node, enter bool) (ast.WalkStatus, error) {
+		switch t := n.(type) {
+		case *ast.Text:
+			if enter {
+				b.Write(t.Segment.Value(src))
+				if t.SoftLineBreak() || t.HardLineBreak() {
+					b.WriteByte(' ')
+				}
+			}
+		case *ast.String:
+			if enter {
+				b.Write(t.Value)
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}
+
+func sentencesOf(text string) (out []string) {
+	start := 0
+	for _, m := range stop.FindAllStringIndex(text, -1) {
+		next := []rune(text[m[1]:])
+		if len(next) > 0 && unicode.IsLower(next[0]) {
+			continue // an abbreviation
+		}
+		out = append(out, text[start:m[1]])
+		start = m[1]
+	}
+	return append(out, text[start:])
+}
+
+func wordsOf(sentence string) (out []string) {
+	for _, w := range strings.Fields(sentence) {
+		if strings.ContainsFunc(w, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// syllablesOf counts groups of vowels, less a silent e.
+func syllablesOf(word string) int {
+	w := strings.ToLower(strings.TrimFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }))
+	n, vowel := 0, false
+	for _, r := range w {
+		v := strings.ContainsRune("aeiouy", r)
+		if v && !vowel {
+			n++
+		}
+		vowel = v
+	}
+	if strings.HasSuffix(w, "e") && !strings.HasSuffix(w, "le") || strings.HasSuffix(w, "es") || strings.HasSuffix(w, "ed") && !strings.HasSuffix(w, "ted") && !strings.HasSuffix(w, "ded") {
+		n--
+	}
+	return max(n, 1)
+}
+
+func shorten(s string) string {
+	s = strings.TrimSpace(s)
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}
+
+// likeness is a text as two sets of features, rare ones first.
+type likeness struct{ words, grams []int32 }
+
+// nearCopies calls yield for each text of a and text of b that are near
+// copies. It compares only those that share one of their rare features: two
+// sets that overlap enough must share one of the first few.
+func nearCopies(a, b []string, yield func(i, j int)) {
+	ids := map[string]int32{}
+	var count []int32
+	id := func(f string) int32 {
+		n, ok := ids[f]
+		if !ok {
+			n = int32(len(count))
+			ids[f] = n
+			count = append(count, 0)
+		}
+		count[n]++
+		return n
+	}
+	read := func(texts []string) []likeness {
+		return mapped(texts, func(t string) likeness {
+			words := splitWords(normalText(t), nil)
+			var l likeness
+			runes := []rune("  " + strings.Join(words, " ") + " ")
+			if len(words) > 0 {
+				for i := 0; i+3 <= len(runes); i++ {
+					l.grams = append(l.grams, id("3"+string(runes[i:i+3])))
+				}
+			}
+			for _, w := range words {
+				l.words = append(l.words, id("w"+w))
+			}
+			return l
+		})
+	}
+	as := read(a)
+	bs := read(b)
+	rank := func(l []int32) []int32 {
+		slices.SortFunc(l, func(x, y int32) int { return cmp.Or(cmp.Compare(count[x], count[y]), cmp.Compare(x, y)) })
+		return slices.Compact(l)
+	}
+	for _, ls := range [][]likeness{as, bs} {
+		for i := range ls {
+			ls[i].words, ls[i].grams = rank(ls[i].words), rank(ls[i].grams)
+		}
+	}
+	const gramsJaccard = nearGrams / (2 - nearGrams)
+	head := func(l []int32, share float64) []int32 {
+		return l[:len(l)-int(math.Ceil(share*float64(len(l))-1e-9))+min(1, len(l))]
+	}
+	index := map[int32][]int32{}
+	for i, l := range as {
+		for _, f := range append(slices.Clone(head(l.words, nearWords)), head(l.grams, gramsJaccard)...) {
+			index[f] = append(index[f], int32(i))
+		}
+	}
+	seen := make([]int, len(as))
+	for j, l := range bs {
+		for _, f := range append(slices.Clone(head(l.words, nearWords)), head(l.grams, gramsJaccard)...) {
+			for _, i := range index[f] {
+				if seen[i] == j+1 {
+					continue
+				}
+				seen[i] = j + 1
+				k := as[i]
+				words := shared(k.words, l.words, count)
+				union := len(k.words) + len(l.words) - words
+				grams := shared(k.grams, l.grams, count)
+				if min(len(k.words), len(l.words)) >= 3 && float64(words) >= nearWords*float64(union) ||
+					2*float64(grams) >= nearGrams*float64(len(k.grams)+len(l.grams)) {
+					yield(int(i), j)
+				}
+			}
+		}
+	}
+}
+
+// shared counts what two sets, sorted alike, have in common.
+func shared(a, b []int32, count []int32) (n int) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch c := cmp.Or(cmp.Compare(count[a[i]], count[b[j]]), cmp.Compare(a[i], b[j])); {
+		case c == 0:
+			n, i, j = n+1, i+1, j+1
+		case c < 0:
+			i++
+		default:
+			j++
+		}
+	}
+	return n
+}

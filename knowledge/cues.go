@@ -8,6 +8,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,7 +36,7 @@ type cue struct {
 	text     string
 	words    []cueWord
 	pattern  *regexp.Regexp
-	literals []string // the pattern meets no text that has none of these; nil: unknown
+	literals [][]string // what it meets holds one of each set
 }
 
 type cueWord struct {
@@ -44,7 +45,7 @@ type cueWord struct {
 }
 
 // maxCue bounds a pattern, and with it the time it can take.
-const maxCue = 500
+const maxCue = 4000
 
 func parseCue(text string) (cue, error) {
 	c := cue{text: text}
@@ -56,12 +57,15 @@ func parseCue(text string) (cue, error) {
 		if !ok || body == "" {
 			return c, errors.New("a pattern stands between two slashes")
 		}
-		tree, err := syntax.Parse(body, syntax.Perl|syntax.FoldCase)
+		if upper.MatchString(body) {
+			body = "(?i:" + body + ")"
+		}
+		tree, err := syntax.Parse(body, syntax.Perl)
 		if err != nil {
 			return c, err
 		}
-		c.literals = literals(tree)
-		if c.pattern, err = regexp.Compile("(?i:" + body + ")"); err != nil {
+		c.literals = literalSets(tree)
+		if c.pattern, err = regexp.Compile(body); err != nil {
 			return c, err
 		}
 		if c.pattern.MatchString("") || c.pattern.MatchString(" ") {
@@ -96,56 +100,21 @@ func parseCue(text string) (cue, error) {
 	return c, nil
 }
 
-// literals finds texts of which any match holds at least one.
-func literals(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		return []string{strings.ToLower(string(re.Rune))}
-	case syntax.OpCapture, syntax.OpPlus:
-		return literals(re.Sub[0])
-	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return literals(re.Sub[0])
-		}
-	case syntax.OpConcat:
-		var best []string
-		for _, sub := range re.Sub {
-			if l := literals(sub); l != nil && (best == nil || shortest(l) > shortest(best)) {
-				best = l
-			}
-		}
-		return best
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range re.Sub {
-			l := literals(sub)
-			if l == nil {
-				return nil
-			}
-			all = append(all, l...)
-		}
-		return all
-	}
-	return nil
-}
-
-func shortest(l []string) int {
-	n := len(l[0])
-	for _, s := range l {
-		n = min(n, len(s))
-	}
-	return n
-}
+// upper finds capitals that are no escapes: texts have none, so they stand
+// for either case.
+var upper = regexp.MustCompile(`(^|[^\\])[A-Z]`)
 
 // laneIndex finds cues. Words are looked up by the first of them; patterns run
-// only where one of their literals stands in the text.
+// only where their literals stand in the text.
 type laneIndex struct {
 	lanes     []*Entry // in order of precedence
 	cues      []laneCue
 	first     map[string][]int32 // cue numbers by first word
 	open      map[string][]int32 // the same, any ending
 	lengths   []int              // of the keys of open, ascending
-	patterns  []int32
+	patterns  []int32            // cue numbers, in order of precedence
+	filter    *prefilter         // over patterns
+	sweeps    sync.Pool
 	textspeak map[string][]string
 }
 
@@ -156,7 +125,7 @@ type laneCue struct {
 }
 
 func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
-	x := &laneIndex{first: map[string][]int32{}, open: map[string][]int32{}, textspeak: map[string][]string{}}
+	x := &laneIndex{first: map[string][]int32{}, open: map[string][]int32{}, textspeak: map[string][]string{}, filter: newPrefilter()}
 	for _, e := range entries {
 		if e.Lane() != "" {
 			x.lanes = append(x.lanes, e)
@@ -176,6 +145,7 @@ func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
 			switch {
 			case c.pattern != nil:
 				x.patterns = append(x.patterns, n)
+				x.filter.add(c.literals)
 			case c.words[0].open:
 				w := c.words[0].text
 				x.open[w] = append(x.open[w], n)
@@ -241,13 +211,46 @@ func (x *laneIndex) find(text string) (*Entry, string) {
 	return x.lanes[x.cues[best].lane], x.cues[best].text
 }
 
+// A pattern of the lanes reaches over some 200 characters at most. A long text
+// goes through them in windows that overlap by as much, because the longer a
+// text is, the more patterns could meet it, and the longer each one takes.
+const (
+	window  = 500
+	overlap = 200
+)
+
 func (x *laneIndex) meetPatterns(text string, met func(int32)) {
-	for _, n := range x.patterns {
-		c := &x.cues[n]
-		if c.literals != nil && !slices.ContainsFunc(c.literals, func(l string) bool { return strings.Contains(text, l) }) {
-			continue
-		}
-		if c.pattern.MatchString(text) {
+	if len(x.patterns) == 0 {
+		return
+	}
+	for len(text) > window {
+		end := cut(text, window-overlap/2, window)
+		x.meetWindow(text[:end], met)
+		text = text[cut(text, end-overlap, end-overlap/2):]
+	}
+	x.meetWindow(text, met)
+}
+
+// cut is where a text is best parted between two places: after the last end
+// of a sentence there, or else of a word.
+func cut(text string, from, to int) int {
+	if i := strings.LastIndexAny(text[from:to], ".?!"); i >= 0 {
+		return from + i + 1
+	}
+	if i := strings.LastIndexByte(text[from:to], ' '); i >= 0 {
+		return from + i + 1
+	}
+	return to
+}
+
+func (x *laneIndex) meetWindow(text string, met func(int32)) {
+	s, _ := x.sweeps.Get().(*sweep)
+	if s == nil {
+		s = new(sweep)
+	}
+	defer x.sweeps.Put(s)
+	for _, i := range x.filter.find(text, s) {
+		if n := x.patterns[i]; x.cues[n].pattern.MatchString(text) {
 			met(n)
 		}
 	}

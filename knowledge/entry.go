@@ -238,7 +238,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 	if s.Body == "" && !s.Retired && seen["#"] {
 		p.add(at{s.titleAt.line, 1}, "no body: the answer stands below the title")
 	}
-	if len(s.Phrasings) == 0 && !(seen[secAsked] && len(p.problems) > 0 && p.under(secAsked)) {
+	if len(s.Phrasings) == 0 {
 		p.add(top, "no phrasing: list under \"## Asked as\" how people ask")
 	}
 	lane := s.Route == Urgent || s.Route == Private
@@ -341,7 +341,7 @@ func format(e Entry, title func(id string) string) []byte {
 	var b bytes.Buffer
 	var fm []string
 	if len(e.Facts) > 0 {
-		fm = append(fm, "facts: ["+strings.Join(mapped(e.Facts, yamlText), ", ")+"]")
+		fm = append(fm, "facts: ["+strings.Join(mapped(e.Facts, yamlItem), ", ")+"]")
 	}
 	if s := oneLine(e.Source); s != "" {
 		fm = append(fm, "source: "+yamlText(s))
@@ -386,7 +386,7 @@ func format(e Entry, title func(id string) string) []byte {
 	return b.Bytes()
 }
 
-var plainYAML = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*([ ,.()'/-]+[A-Za-z0-9()]+)*$`)
+var plainYAML = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*([ .()'/-]+[A-Za-z0-9()]+|, [A-Za-z0-9()]+)*$`)
 
 // yamlText quotes whatever YAML could read as anything but this text. Go's
 // quoting is a subset of YAML's.
@@ -395,13 +395,18 @@ func yamlText(s string) string {
 	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
 		return strconv.Quote(s)
 	}
-	if plainYAML.MatchString(s) && !strings.ContainsAny(s, "[]{},") {
-		return s
-	}
-	if plainYAML.MatchString(s) && strings.Contains(s, " ") {
+	if plainYAML.MatchString(s) {
 		return s
 	}
 	return strconv.Quote(s)
+}
+
+// yamlItem is yamlText within [ ].
+func yamlItem(s string) string {
+	if strings.Contains(s, ",") {
+		return strconv.Quote(s)
+	}
+	return yamlText(s)
 }
 
 func textBlock(s string) string {

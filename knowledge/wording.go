@@ -67,7 +67,7 @@ func (b *Base) readWording(layers []*layer) Problems {
 	var problems Problems
 	local := b.local.values()
 	shipped := embeddedWording()
-	add := func(file, name string, data []byte, own bool) {
+	add := func(file, name string, data []byte) {
 		p := &reporter{path: file}
 		defer func() { problems = append(problems, p.problems...) }()
 		lines, ok := p.lines(data, maxEntry)
@@ -80,11 +80,9 @@ func (b *Base) readWording(layers []*layer) Problems {
 			p.add(at{1, 1}, "unknown message %q: the bot says nothing of this name", name)
 			return
 		}
-		words := slices.Clone(Words)
-		for _, t := range append([]string{original}, []string{text}[:btoi(text == original)]...) {
-			if tree, err := parseTemplate(t); err == nil {
-				words = append(words, topFields(tree)...)
-			}
+		words := Words
+		if t, err := template.New(name).Parse(original); err == nil {
+			words = append(slices.Clone(words), topFields(t.Tree)...)
 		}
 		values := maps.Clone(local)
 		for _, w := range words {
@@ -99,24 +97,17 @@ func (b *Base) readWording(layers []*layer) Problems {
 	}
 	for name, text := range shipped {
 		if _, own := layers[0].files["wording/"+name+".md"]; !own {
-			add("wording/"+name+".md", name, []byte(text), false)
+			add("wording/"+name+".md", name, []byte(text))
 		}
 	}
 	for _, l := range layers {
 		for _, file := range l.names() {
 			if name, ok := strings.CutPrefix(file, "wording/"); ok {
-				add(l.path(file), strings.TrimSuffix(name, ".md"), l.files[file], true)
+				add(l.path(file), strings.TrimSuffix(name, ".md"), l.files[file])
 			}
 		}
 	}
 	return problems
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // word is a value that the caller gives: it may be empty at load.
@@ -137,14 +128,6 @@ func (p *reporter) expand(text string, start at, values map[string]any) string {
 		return text
 	}
 	return strings.TrimSpace(out.String())
-}
-
-func parseTemplate(text string) (*parse.Tree, error) {
-	t, err := template.New("text").Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	return t.Tree, nil
 }
 
 var templateError = regexp.MustCompile(`^template: text:(\d+)(?::\d+)?: (.*)`)
@@ -340,6 +323,9 @@ func empty(v any) bool {
 // topFields are the first names of all fields that a template uses.
 func topFields(tree *parse.Tree) []string {
 	var names []string
+	if tree == nil || tree.Root == nil {
+		return nil
+	}
 	for _, m := range fieldName.FindAllStringSubmatch(tree.Root.String(), -1) {
 		names = append(names, m[1])
 	}

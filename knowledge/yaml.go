@@ -28,11 +28,6 @@ func (p *reporter) warn(a at, format string, args ...any) {
 	p.problems[len(p.problems)-1].Warning = true
 }
 
-// under says whether a problem of that section was reported.
-func (p *reporter) under(section string) bool {
-	return slices.ContainsFunc(p.problems, func(q Problem) bool { return strings.Contains(q.Message, fmt.Sprintf("under %q", section)) })
-}
-
 // lines is the text of a file, without a byte order mark and with either line
 // ending; false when it is no text of a sensible size.
 func (p *reporter) lines(data []byte, limit int) ([]string, bool) {
