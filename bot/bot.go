@@ -103,7 +103,7 @@ func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
 	}
 	ask := Ask{Keys: m.Keys, Person: m.From.ID, In: m.In, Since: m.At.Add(-conversation)}
 	if m.Press != nil {
-		ask.Question, ask.Ref = m.Press.Question, m.Press.Ref
+		ask.Question, ask.Ref, ask.On = m.Press.Question, m.Press.Ref, m.Press.On
 	}
 	for range conflicts {
 		known, err := b.store.Load(ctx, ask)
@@ -116,6 +116,9 @@ func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
 		}
 		t := &turn{b: b, base: b.folder.Base(), m: m, known: known}
 		t.Keys, t.At = m.Keys, m.At
+		if m.Overheard && !t.follows() {
+			return Reply{}, nil
+		}
 		if err := t.decide(ctx); err != nil {
 			return Reply{}, err
 		}

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -42,6 +43,24 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 	}
 	p.Buttons = cardButtons(e)
 	return p
+}
+
+// Card is an escalation's card as it stands now, for a member of comms. It is a
+// read; the error is ErrForbidden or ErrNotFound.
+func (b *Bot) Card(ctx context.Context, r Ref, by PersonID) (Post, error) {
+	if ok, err := b.member(ctx, by); err != nil {
+		return Post{}, err
+	} else if !ok {
+		return Post{}, ErrForbidden
+	}
+	known, err := b.store.Load(ctx, Ask{Ref: r})
+	if err != nil {
+		return Post{}, fmt.Errorf("load: %w", err)
+	}
+	if known.Escalation == nil {
+		return Post{}, fmt.Errorf("escalation %s: %w", r, ErrNotFound)
+	}
+	return b.card(b.Base(), *known.Escalation), nil
 }
 
 // Who is who asked and where, as far as comms may know it now.

@@ -58,6 +58,10 @@ type Message struct {
 	// Inline says that the request itself carries the answer back: it comes in
 	// Reply.Posts, only its sender sees it, and nothing is queued for it.
 	Inline bool
+	// Overheard says that nobody addressed the bot. The text counts only where it
+	// follows up something of From's own; anything else is neither answered nor
+	// kept.
+	Overheard bool
 	// Where is the name of the place for comms to read after a claim, such as
 	// "#ward-7"; empty for a private conversation.
 	Where string
@@ -74,6 +78,9 @@ type Press struct {
 	Ref      Ref               `json:"r,omitempty"`
 	Entry    string            `json:"e,omitempty"`
 	Fields   map[string]string `json:"f,omitempty"` // of a submitted form, by Field.Name
+	// On is the platform's id of the message pressed on, as Posted.ID has it, for
+	// presses that carry nothing else: a platform's own thumbs.
+	On string `json:"-"`
 }
 
 // Action says what a press asks for.
@@ -94,6 +101,7 @@ const (
 	ActThanks    Action = "thanks"     // comms' answer helped: close
 	ActHandOff   Action = "hand-off"   // form: pass on what a private lane kept back; Press.Entry is the lane
 	ActShow      Action = "show-entry" // show the entry Press.Entry: a related one, one from the home page
+	ActGreet     Action = "greet"      // the person has just got the bot: say hello, once
 )
 
 // What members of comms may press. Each needs Press.Ref.

@@ -63,6 +63,23 @@ func (t *turn) heard(ctx context.Context) error {
 	return t.carryOut(ctx, t.question(th), th)
 }
 
+// follows tells whether a text that was only overheard follows up something of
+// its writer's own: a question that comms have, a choice that is pending, or in a
+// thread an earlier question of theirs, when the folder answers this one too.
+func (t *turn) follows() bool {
+	if t.threaded() != nil || t.askedBack() != nil {
+		return true
+	}
+	if _, ok := t.chosen(Clean(t.m.Text)); ok {
+		return true
+	}
+	if !t.m.In.Thread() || t.known.Last == nil {
+		return false
+	}
+	_, ok := Think(t.base, t.m.Text, t.b.policy).Decision.(Answer)
+	return ok
+}
+
 // question is the record of what was asked.
 func (t *turn) question(th Thought) Question {
 	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open, Inline: t.m.Inline,
@@ -271,12 +288,23 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	switch p.Action {
 	case ActShow:
 		return t.show(p)
+	case ActGreet:
+		if c := t.known.Contact; c == nil || c.FirstAt.IsZero() {
+			t.tell(Post{Kind: KindSmallTalk, Text: t.say("greeting", nil)})
+		}
+		return nil
 	case ActHandOff:
 		return t.handOff(ctx, p)
 	case ActWithdraw, ActAnonymous, ActReply, ActNoHelp, ActThanks:
 		return t.pressedEscalation(p)
 	}
 	q := t.known.Question
+	if q == nil && p.On != "" { // thumbs on comms' own answer
+		if over, ok := map[Action]Action{ActHelped: ActThanks, ActNotMeant: ActNoHelp}[p.Action]; ok {
+			p.Action = over
+			return t.pressedEscalation(p)
+		}
+	}
 	if q == nil {
 		t.Reply.Notice = t.say("expired", nil)
 		return nil

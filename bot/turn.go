@@ -53,6 +53,7 @@ type Ask struct {
 	In       Place
 	Question QuestionID // of a press, or ""
 	Ref      Ref        // of a press, or 0
+	On       string     // of a press, or "": the message in In stands for Question or Ref
 	Since    time.Time  // how far back a conversation reaches
 }
 

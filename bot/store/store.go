@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -165,6 +166,23 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 		}
 	}
 	ref := a.Ref
+	if a.On != "" && a.Question == "" && ref == 0 {
+		var id string
+		var of int64
+		err := tx.QueryRowContext(ctx, `SELECT id, ref FROM delivery WHERE place = $1 AND posted = $2 ORDER BY seq DESC LIMIT 1`, a.In, a.On).Scan(&id, &of)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return k, err
+		}
+		if ref = bot.Ref(of); err == nil && of == 0 {
+			asked, err := all[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1 AND place = $2 ORDER BY at DESC LIMIT 50`, a.Person, a.In)
+			if err != nil {
+				return k, err
+			}
+			if i := slices.IndexFunc(asked, func(q bot.Question) bool { return q.Message == id }); i >= 0 {
+				k.Question = &asked[i]
+			}
+		}
+	}
 	if a.Question != "" {
 		if k.Question, err = one[bot.Question](ctx, tx, `SELECT data FROM question WHERE id = $1`, a.Question); err != nil {
 			return k, err
