@@ -62,7 +62,7 @@ func parseCue(text string) (cue, error) {
 		}
 		tree, err := syntax.Parse(body, syntax.Perl)
 		if err != nil {
-			return c, err
+			return c, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 		c.literals = literalSets(tree)
 		if c.pattern, err = regexp.Compile(body); err != nil {
@@ -182,33 +182,39 @@ func (x *laneIndex) find(text string) (*Entry, string) {
 	if len(text) > maxLaneText {
 		text = text[:maxLaneText]
 	}
-	best := int32(-1)
-	met := func(n int32) {
-		if best < 0 {
-			best = n
-			return
-		}
-		a, b := &x.cues[n], &x.cues[best]
-		if c := cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(b.text), len(a.text)), cmp.Compare(n, best)); c < 0 {
-			best = n
-		}
-	}
+	h := hit{x, -1}
 	plain := normalText(text)
-	x.meetPatterns(plain, met)
+	h.patterns(plain)
 	if strings.Contains(plain, "'") {
-		x.meetPatterns(strings.ReplaceAll(plain, "'", ""), met)
+		h.patterns(strings.ReplaceAll(plain, "'", ""))
 	}
 	var room [64]string
 	words := splitWords(plain, room[:0])
-	x.meetWords(words, met)
+	h.words(words)
 	if repaired, changed := x.repair(words); changed {
-		x.meetWords(repaired, met)
-		x.meetPatterns(strings.Join(repaired, " "), met)
+		h.words(repaired)
+		h.patterns(strings.Join(repaired, " "))
 	}
-	if best < 0 {
+	if h.best < 0 {
 		return nil, ""
 	}
-	return x.lanes[x.cues[best].lane], x.cues[best].text
+	c := &x.cues[h.best]
+	return x.lanes[c.lane], c.text
+}
+
+// hit is the cue that goes first of those met so far; -1 at the start.
+type hit struct {
+	*laneIndex
+	best int32
+}
+
+// before says whether a cue goes before the best so far.
+func (h *hit) before(n int32) bool {
+	if h.best < 0 {
+		return true
+	}
+	a, b := &h.cues[n], &h.cues[h.best]
+	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(b.text), len(a.text)), cmp.Compare(n, h.best)) < 0
 }
 
 // A pattern of the lanes reaches over some 200 characters at most. A long text
@@ -219,16 +225,16 @@ const (
 	overlap = 200
 )
 
-func (x *laneIndex) meetPatterns(text string, met func(int32)) {
-	if len(x.patterns) == 0 {
+func (h *hit) patterns(text string) {
+	if len(h.laneIndex.patterns) == 0 {
 		return
 	}
 	for len(text) > window {
 		end := cut(text, window-overlap/2, window)
-		x.meetWindow(text[:end], met)
+		h.window(text[:end])
 		text = text[cut(text, end-overlap, end-overlap/2):]
 	}
-	x.meetWindow(text, met)
+	h.window(text)
 }
 
 // cut is where a text is best parted between two places: after the last end
@@ -243,34 +249,36 @@ func cut(text string, from, to int) int {
 	return to
 }
 
-func (x *laneIndex) meetWindow(text string, met func(int32)) {
+func (h *hit) window(text string) {
+	x := h.laneIndex
 	s, _ := x.sweeps.Get().(*sweep)
 	if s == nil {
 		s = new(sweep)
 	}
 	defer x.sweeps.Put(s)
 	for _, i := range x.filter.find(text, s) {
-		if n := x.patterns[i]; x.cues[n].pattern.MatchString(text) {
-			met(n)
+		if n := x.patterns[i]; h.before(n) && x.cues[n].pattern.MatchString(text) {
+			h.best = n
 		}
 	}
 }
 
-func (x *laneIndex) meetWords(words []string, met func(int32)) {
-	for i, w := range words {
-		for _, n := range x.first[w] {
-			if x.cues[n].follows(words[i+1:]) {
-				met(n)
-			}
+func (h *hit) words(words []string) {
+	try := func(n int32, rest []string) {
+		if h.before(n) && h.cues[n].follows(rest) {
+			h.best = n
 		}
-		for _, l := range x.lengths {
+	}
+	for i, w := range words {
+		for _, n := range h.first[w] {
+			try(n, words[i+1:])
+		}
+		for _, l := range h.lengths {
 			if l > len(w) {
 				break
 			}
-			for _, n := range x.open[w[:l]] {
-				if x.cues[n].follows(words[i+1:]) {
-					met(n)
-				}
+			for _, n := range h.open[w[:l]] {
+				try(n, words[i+1:])
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -71,7 +72,7 @@ const maxEntry = 256 << 10
 var (
 	idPattern   = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$`)
 	linkPattern = regexp.MustCompile(`^\[(.*)\]\(([^()\s]+)\)$`)
-	hashPattern = regexp.MustCompile(`^(#+)\s*(.*?)\s*#*\s*$`)
+	hashPattern = regexp.MustCompile(`^(#+)\s*(.*?)(?:\s+#+)?\s*$`)
 )
 
 // at is a place in a file.
@@ -157,7 +158,7 @@ func (s *source) frontMatter(p *reporter, lines []string) int {
 func (s *source) sections(p *reporter, lines []string, first int) {
 	var section string // "" before the title, "#" in the body
 	var text []string
-	seen := map[string]bool{}
+	titled, seen := false, map[string]at{}
 	start := first
 	end := func(stop int) {
 		body, lead := trimBlank(text)
@@ -175,14 +176,16 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 				p.add(at{start, 1}, "nothing stands under %q", section)
 			}
 		case secAsked:
-			s.Phrasings, s.phrasings = p.bullets(text, start, section)
+			items, places := p.bullets(text, start, section)
+			s.Phrasings, s.phrasings = append(s.Phrasings, items...), append(s.phrasings, places...)
 		case secCues:
-			s.Cues, s.cues = p.bullets(text, start, section)
-			for i, c := range s.Cues {
-				if _, err := parseCue(c); err != nil {
-					p.add(s.cues[i], "cue %q: %v", c, err)
+			items, places := p.bullets(text, start, section)
+			for i, item := range items {
+				if _, err := parseCue(item); err != nil {
+					p.add(places[i], "cue %q: %v", item, err)
 				}
 			}
+			s.Cues, s.cues = append(s.Cues, items...), append(s.cues, places...)
 		case secSee:
 			s.seeAlso(p, text, start)
 		}
@@ -197,8 +200,8 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		switch {
 		case level == 0:
 			p.add(place, "a heading needs a space after the #: write \"## %s\"", name)
-		case level == 1 && section == "" && !seen["#"]:
-			seen["#"] = true
+		case level == 1 && section == "" && !titled:
+			titled = true
 			if name == "" {
 				p.add(place, "the title is empty")
 			}
@@ -206,6 +209,9 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			end(i)
 			section, text, start = "#", nil, i+1
 			continue
+		case level == 1 && !titled:
+			titled = true
+			p.add(place, "the title stands below a section: put it first")
 		case level == 1:
 			p.add(place, "a second title: an entry has one line that starts with a single #")
 		}
@@ -223,30 +229,30 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		} else {
 			p.add(place, "unknown section %q: the sections are %s", name, list(sections))
 		}
-		if seen[section] {
+		if _, twice := seen[section]; twice {
 			p.add(place, "section %q stands twice", section)
-			section = "twice"
+			continue
 		}
-		seen[section] = true
+		seen[section] = place
 	}
 	end(len(lines))
 
 	top := at{min(first+1, max(len(lines), 1)), 1}
-	if !seen["#"] {
+	if !titled {
 		p.add(top, "no title: the first line of the text is # and the title")
 	}
-	if s.Body == "" && !s.Retired && seen["#"] {
+	if s.Body == "" && !s.Retired && titled {
 		p.add(at{s.titleAt.line, 1}, "no body: the answer stands below the title")
 	}
 	if len(s.Phrasings) == 0 {
-		p.add(top, "no phrasing: list under \"## Asked as\" how people ask")
+		p.add(cmp.Or(seen[secAsked], top), "no phrasing: list under \"## Asked as\" how people ask")
 	}
 	lane := s.Route == Urgent || s.Route == Private
 	if lane && len(s.Cues) == 0 && !s.Retired {
 		p.add(s.routeAt, "a lane (route %s) without cues: list them under \"## Cues\"", s.Route)
 	}
-	if !lane && seen[secCues] {
-		p.add(top, "cues stand in lanes only (route urgent or private)")
+	if a, cued := seen[secCues]; cued && !lane {
+		p.add(a, "cues stand in lanes only (route urgent or private)")
 	}
 	dup := map[string]at{}
 	for i, ph := range s.Phrasings {
@@ -361,7 +367,7 @@ func format(e Entry, title func(id string) string) []byte {
 	if len(fm) > 0 {
 		fmt.Fprintf(&b, "---\n%s\n---\n", strings.Join(fm, "\n"))
 	}
-	fmt.Fprintf(&b, "# %s\n", strings.TrimRight(oneLine(e.Title), "# "))
+	fmt.Fprintf(&b, "# %s\n", closing.ReplaceAllString(oneLine(e.Title), ""))
 	if t := textBlock(e.Body); t != "" {
 		fmt.Fprintf(&b, "\n%s\n", t)
 	}
@@ -385,6 +391,8 @@ func format(e Entry, title func(id string) string) []byte {
 	bullets(secCues, e.Cues)
 	return b.Bytes()
 }
+
+var closing = regexp.MustCompile(`(^| )#+$`) // Markdown drops these from a heading
 
 var plainYAML = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*([ .()'/-]+[A-Za-z0-9()]+|, [A-Za-z0-9()]+)*$`)
 

@@ -212,6 +212,9 @@ func (b *Base) join() Problems {
 				p.add(s.see[i], "broken See also: there is no entry %s", other)
 			}
 		}
+		if strings.HasPrefix(id, "lanes/") && s.Lane() == "" {
+			p.warn(at{1, 1}, "an entry below faq/lanes without route urgent or private is no lane")
+		}
 		inside := map[string]bool{}
 		for i, ph := range s.Phrasings {
 			k := fold(ph)
