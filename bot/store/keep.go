@@ -132,3 +132,61 @@ func (s *Store) SavePlace(ctx context.Context, place bot.Place, data []byte) err
 		return err
 	})
 }
+
+// ages are the ends of the spans by which waiting escalations are counted.
+var ages = []struct {
+	name string
+	most time.Duration
+}{{"1h", time.Hour}, {"4h", 4 * time.Hour}, {"1d", 24 * time.Hour}, {"3d", 72 * time.Hour}, {"more", 1 << 62}}
+
+// Counts gives what metrics and the desk show of the whole.
+func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
+	c := bot.Counts{Decisions: map[string]int64{}, Feedback: map[string]int64{}, Waiting: map[string]int64{}}
+	count := func(query string, fn func(key string, n int64), args ...any) error {
+		rows, err := s.db.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var key string
+			var n int64
+			if err := rows.Scan(&key, &n); err != nil {
+				return err
+			}
+			fn(key, n)
+		}
+		return rows.Err()
+	}
+	now := s.now()
+	for _, a := range ages {
+		c.Waiting[a.name] = 0
+	}
+	err := count(`SELECT decision, SUM(n) FROM tally WHERE decision <> 'feedback' GROUP BY decision`, func(k string, n int64) { c.Decisions[k] = n })
+	if err == nil {
+		err = count(`SELECT what, SUM(n) FROM tally WHERE decision = 'feedback' GROUP BY what`, func(k string, n int64) { c.Feedback[k] = n })
+	}
+	if err == nil {
+		err = count(`SELECT state, opened_at FROM escalation WHERE state IN ('open', 'claimed', 'waiting')`, func(_ string, at int64) {
+			for _, a := range ages {
+				if now.Sub(moment(at)) <= a.most {
+					c.Waiting[a.name]++
+					return
+				}
+			}
+		})
+	}
+	if err == nil {
+		err = count(`SELECT state, COUNT(*) FROM delivery WHERE state IN ('queued', 'parked') GROUP BY state`, func(k string, n int64) {
+			if k == "queued" {
+				c.Queued = n
+			} else {
+				c.Parked = n
+			}
+		})
+	}
+	if err == nil {
+		err = count(`SELECT 'oldest', MIN(created_at) FROM delivery WHERE state = 'queued' HAVING COUNT(*) > 0`, func(_ string, at int64) { c.Oldest = max(0, now.Sub(moment(at))) })
+	}
+	return c, err
+}

@@ -1,0 +1,64 @@
+# Everything that is done with this project by hand. Bare `make` lists it.
+
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+DOCKERFILE_UTILS = dockerfile-utils@0.16.3
+AXE = axe-core@4.14.1
+
+# What tests need and go.mod cannot bring is kept here.
+CACHE = $(CURDIR)/.cache
+export AXE_CORE = $(CACHE)/node_modules/axe-core/axe.min.js
+export CANTEEN_REQUIRE_BROWSER = 1
+export CANTEEN_REQUIRE_POSTGRES = 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+.PHONY: serve
+serve: ## run Canteen on this machine
+	go run ./cmd/canteen serve
+
+.PHONY: build
+build: ## build the static binary ./canteen, as the Dockerfile does
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o canteen ./cmd/canteen
+
+.PHONY: test
+test: setup lint ## everything that has to pass, after installing what it needs
+	go test ./...
+	go test -race -short $(RACY)
+
+# The packages in which goroutines meet.
+RACY = ./bot/... ./knowledge/... ./adapters/... ./cmd/...
+
+.PHONY: lint
+lint: ## gofmt, vet, golangci-lint, the Dockerfile
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go run $(GOLANGCI) run ./...
+	npx --yes --prefix $(CACHE) $(DOCKERFILE_UTILS) lint Dockerfile
+
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities in what is used (needs its database)
+	go run $(GOVULNCHECK) ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for a while (FUZZTIME=30s)
+	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do \
+		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$p || exit 1; done; done
+
+.PHONY: bench
+bench: ## the benchmarks, with allocations
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: check
+check: ## the shipped folder's problems and warnings
+	go run ./cmd/canteen check
+
+.PHONY: setup
+setup: $(AXE_CORE) ## install what tests need and is not there (Debian)
+	@sh .ci/setup
+
+$(AXE_CORE):
+	@mkdir -p $(CACHE)
+	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts $(AXE)

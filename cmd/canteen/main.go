@@ -1,0 +1,126 @@
+// Command canteen answers hospital staff's questions about social media in Slack
+// and Microsoft Teams, from a folder of entries, and passes what the folder does
+// not answer to the communications team.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // the image has no time zones of its own
+
+	"github.com/alecthomas/kong"
+	"github.com/joho/godotenv"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if err == nil {
+		return
+	}
+	var code exit
+	if errors.As(err, &code) {
+		os.Exit(int(code))
+	}
+	fmt.Fprintln(os.Stderr, "canteen:", err)
+	if errors.As(err, new(usage)) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+// exit is an exit code whose reason has been said already.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// usage is an error of whoever called: the command line or the settings.
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+// The exit codes of CONTRACT.md: problems found, and usage or settings.
+const (
+	problems exit = 1
+	wrong    exit = 2
+)
+
+// cli is the command line. Settings of every command stand in Settings.
+type cli struct {
+	Serve    serveCmd    `cmd:"" help:"Answer in every place whose settings are present, and on the web page."`
+	Ask      askCmd      `cmd:"" help:"Show what the folder makes of a question, or of each line of standard input."`
+	Check    checkCmd    `cmd:"" help:"List the folder's problems, with line and column."`
+	Test     testCmd     `cmd:"" help:"Measure the folder against a file of labelled questions."`
+	Manifest manifestCmd `cmd:"" help:"Print the Slack app manifest, or write the Teams app package."`
+	Doctor   doctorCmd   `cmd:"" help:"Check settings, credentials, channels, store and folder, and say how to mend them."`
+	Export   exportCmd   `cmd:"" help:"Write everything that is stored to a folder, as JSON lines and CSV."`
+	Import   importCmd   `cmd:"" help:"Read an export into an empty database."`
+	Backup   backupCmd   `cmd:"" help:"Copy the SQLite database to a file while it is in use."`
+	Forget   forgetCmd   `cmd:"" help:"Erase what is kept of a person."`
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	log      *slog.Logger
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	env, err := dotenv(".env")
+	if err != nil {
+		return usage{err}
+	}
+	var c cli
+	code := -1
+	parser, err := kong.New(&c, kong.Name("canteen"), kong.UsageOnError(), kong.Writers(stdout, stderr),
+		kong.Description("Answers staff's questions about social media from a folder of entries, and passes on what it does not answer."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(n int) { code = n }), kong.Resolvers(env))
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if code >= 0 { // --help has been printed
+		return nil
+	}
+	if err != nil {
+		return usage{fmt.Errorf("%w (try canteen --help)", err)}
+	}
+	s := &streams{stdin, stdout, stderr, slog.New(slog.NewTextHandler(stderr, nil))}
+	k.BindTo(ctx, (*context.Context)(nil))
+	return k.Run(s)
+}
+
+// dotenv reads settings from a file, for flags whose variable the environment
+// does not set. What is wrong with it is never quoted: the file holds secrets.
+func dotenv(path string) (kong.Resolver, error) {
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s cannot be read: check its permissions", path)
+	}
+	values, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")))
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: each line must be NAME=value, with quotes around a value that has spaces or #", path)
+	}
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Tag.Envs {
+			if v, ok := values[name]; ok && strings.TrimSpace(v) != "" {
+				return v, nil
+			}
+		}
+		return nil, nil
+	}), nil
+}
