@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"fmt"
 	"strings"
 
 	"canteen/knowledge"
@@ -96,4 +97,40 @@ func (t Thought) read(base *knowledge.Base) string {
 		return base.Wording(d.Wording, nil)
 	}
 	return ""
+}
+
+// Why says in plain lines why a thought was decided as it was, for whoever looks
+// after the folder.
+func (t Thought) Why(base *knowledge.Base, p Policy) string {
+	var b strings.Builder
+	if len(t.Removed) > 0 {
+		fmt.Fprintf(&b, "taken out: %s\n", strings.Join(t.Removed, ", "))
+	}
+	if u, ok := t.Decision.(Unread); ok {
+		fmt.Fprintf(&b, "not read as a question: %s", u.Wording)
+		return b.String()
+	}
+	b.WriteString(base.Index().Explain(t.Text, maxCandidates).String())
+	switch d := t.Decision.(type) {
+	case Signpost:
+		if t.Cue != "" {
+			fmt.Fprintf(&b, "\n→ signpost %s: it meets the cue %q", d.Entry.ID, t.Cue)
+			return b.String()
+		}
+		fmt.Fprintf(&b, "\n→ signpost %s", d.Entry.ID)
+	case Answer:
+		fmt.Fprintf(&b, "\n→ answer %s: its confidence reaches %.2f", d.Entry.ID, p.Answer)
+	case Clarify:
+		fmt.Fprintf(&b, "\n→ clarify: no candidate reaches %.2f, and covered reaches %.2f", p.Answer, p.Covered)
+	case SmallTalk:
+		fmt.Fprintf(&b, "\n→ smalltalk %s", d.Entry.ID)
+	case Escalate:
+		switch {
+		case d.Topic != nil:
+			fmt.Fprintf(&b, "\n→ escalate, topic %s: what is nearest is for comms", d.Topic.ID)
+		default:
+			fmt.Fprintf(&b, "\n→ escalate: covered is below %.2f, or there is no answer to offer", p.Covered)
+		}
+	}
+	return b.String()
 }
