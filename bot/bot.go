@@ -19,6 +19,8 @@ type Folder interface {
 	Base() *knowledge.Base
 	// Save writes an entry and serves it before it returns.
 	Save(ctx context.Context, e knowledge.Entry) error
+	// Format is the file that Save would write.
+	Format(e knowledge.Entry) []byte
 }
 
 // Members tells who belongs to comms, on the platform that it stands for. An
@@ -122,6 +124,7 @@ func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
 		if err := t.decide(ctx); err != nil {
 			return Reply{}, err
 		}
+		t.unkept()
 		reply, err := b.store.Commit(ctx, t.Turn)
 		if errors.Is(err, ErrConflict) {
 			continue
@@ -160,6 +163,9 @@ func (b *Bot) Say(name string) string { return b.say(name, nil) }
 
 // Base is the folder that is served now.
 func (b *Bot) Base() *knowledge.Base { return b.folder.Base() }
+
+// Think is what the folder makes of a text by the bot's own policy.
+func (b *Bot) Think(text string) Thought { return Think(b.Base(), text, b.policy) }
 
 // Sentence is what a person reads when Handle failed.
 func (b *Bot) Sentence(err error) string {

@@ -29,6 +29,17 @@ type Delivery struct {
 	CreatedAt time.Time
 }
 
+// Said is one message in a conversation that the web shows: a post, or with Mine
+// the person's own text.
+type Said struct {
+	ID      string // an update of a post has the same, with a higher Version
+	Version int64
+	At      time.Time
+	Post    Post
+	Text    string
+	Mine    bool
+}
+
 // Posted is where a delivery landed.
 type Posted struct {
 	ID string // opaque; comes back as Delivery.PostedID

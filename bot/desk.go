@@ -215,6 +215,7 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 		switch {
 		case errors.Is(err, knowledge.ErrReadOnly):
 			t.Reply.Errors = map[string]string{FieldSlug: t.say("read-only", nil)}
+			t.Reply.File = string(t.b.folder.Format(entry))
 		case errors.As(err, &problems):
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-problems", map[string]string{"Reason": problems.Error()})}
 		default:

@@ -142,7 +142,8 @@ const (
 // Reply is what the request itself takes back: settled in the same commit as all
 // else that the message caused, and the same again for a repeat.
 type Reply struct {
-	// Posts answer a Message that was Inline.
+	// Posts answer a Message that was Inline, or on the web one of which nothing
+	// is kept.
 	Posts []Post `json:"posts,omitempty"`
 	// Notice is a sentence for the one who pressed, such as why nothing changed.
 	// An adapter shows it to them alone, or drops it where it cannot.
@@ -150,6 +151,9 @@ type Reply struct {
 	// Errors are sentences for the fields of a form that was refused, by
 	// Field.Name. The form stays open and nothing has changed.
 	Errors map[string]string `json:"errors,omitempty"`
+	// File is the entry that could not be written to the folder, for the presser
+	// to take with them.
+	File string `json:"file,omitempty"`
 	// Repeat says that the message was seen before.
 	Repeat bool `json:"-"`
 }

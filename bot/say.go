@@ -57,6 +57,19 @@ func (t *turn) tellAlone(p Post) string {
 	return d.ID
 }
 
+// unkept moves what answers a text of which nothing is recorded (a private lane,
+// a greeting, an empty line) into the response: what is delivered to the web is
+// what its page shows from then on.
+func (t *turn) unkept() {
+	if t.m.Press != nil || t.m.In.Adapter() != WebAdapter || len(t.Questions)+len(t.Escalations) > 0 {
+		return
+	}
+	for _, d := range t.Deliveries {
+		t.Reply.Posts = append(t.Reply.Posts, d.Post)
+	}
+	t.Deliveries = nil
+}
+
 // greet adds, once for each person, what is kept of what they write.
 func (t *turn) greet(p Post) Post {
 	if c := t.known.Contact; t.hidden || c != nil && !c.FirstAt.IsZero() || t.Person != nil && !t.Person.FirstAt.IsZero() {

@@ -202,27 +202,29 @@ func (s *Store) Retry(ctx context.Context, id string) error {
 	return err
 }
 
-// Said is one message in a conversation on the web page: a post of the bot's, or
-// with Mine the person's own text.
-type Said struct {
-	ID      string // of a post; an update has the same, with a higher Version
-	Version int64
-	At      time.Time
-	Post    bot.Post
-	Text    string
-	Mine    bool
-}
-
-// Transcript gives what was said in a place, oldest first: the person's questions
-// and the posts to it, the last n of each.
-func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]Said, error) {
+// Transcript gives what was said in a place, oldest first: the person's questions,
+// what they added to those that comms have, and the posts to it, the last n of each.
+func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.Said, error) {
 	questions, err := all[bot.Question](ctx, s.db, `SELECT data FROM question WHERE person = $1 AND place = $1 ORDER BY at DESC LIMIT $2`, string(place), n)
 	if err != nil {
 		return nil, err
 	}
-	var list []Said
+	mine, err := s.Of(ctx, bot.PersonID(place), n)
+	if err != nil {
+		return nil, err
+	}
+	var list []bot.Said
+	// A post's time is kept in milliseconds: a question's is cut to the same, so
+	// that it comes before its answer.
 	for _, q := range questions {
-		list = append(list, Said{At: q.At, Text: q.Text, Mine: true})
+		list = append(list, bot.Said{ID: string(q.ID), At: q.At.Truncate(time.Millisecond), Text: q.Text, Mine: true})
+	}
+	for _, e := range mine {
+		for i, ev := range e.History {
+			if ev.What == "added" || ev.What == "replied" {
+				list = append(list, bot.Said{ID: fmt.Sprintf("%s-%d", e.Ref, i), At: ev.At.Truncate(time.Millisecond), Text: ev.Text, Mine: true})
+			}
+		}
 	}
 	rows, err := s.db.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM delivery WHERE place = $1 AND state = 'sent' ORDER BY seq DESC LIMIT $2`, string(place), n)
 	if err != nil {
@@ -234,9 +236,9 @@ func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]Said,
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Said{ID: d.ID, Version: d.Version, At: d.CreatedAt, Post: d.Post})
+		list = append(list, bot.Said{ID: d.ID, Version: d.Version, At: d.CreatedAt, Post: d.Post})
 	}
-	slices.SortStableFunc(list, func(a, b Said) int {
+	slices.SortStableFunc(list, func(a, b bot.Said) int {
 		if c := a.At.Compare(b.At); c != 0 || a.Mine == b.Mine {
 			return c
 		}
