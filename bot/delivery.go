@@ -55,8 +55,9 @@ type Sender interface {
 }
 
 // Finder is an optional ability of a Sender: to look whether an unsure delivery
-// is there. Where it is missing, an unsure delivery is sent again and marked as
-// possibly repeated.
+// is there. Where it is missing, or the platform does not let it look
+// (ErrForbidden), an unsure delivery is sent again and marked as possibly
+// repeated.
 type Finder interface {
 	Find(ctx context.Context, d Delivery) (Posted, bool, error)
 }

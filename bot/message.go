@@ -58,6 +58,10 @@ type Message struct {
 	// Inline says that the request itself carries the answer back: it comes in
 	// Reply.Posts, only its sender sees it, and nothing is queued for it.
 	Inline bool
+	// Alone says that what is said in In is for From's eyes only, though the
+	// conversation has others: it is never updated, and what comes later than the
+	// request goes to Direct, which must be set.
+	Alone bool
 	// Overheard says that nobody addressed the bot. The text counts only where it
 	// follows up something of From's own; anything else is neither answered nor
 	// kept.

@@ -197,6 +197,8 @@ func (o *Outbox) attempt(ctx context.Context, d Delivery) Settlement {
 			posted, found, err := finder.Find(findCtx, d)
 			cancel()
 			switch {
+			case errors.Is(err, ErrForbidden):
+				// Nobody can look: Send marks it.
 			case err != nil:
 				return o.failed(d, fmt.Errorf("read back: %w", err), true)
 			case found:

@@ -35,14 +35,20 @@ func (t *turn) tell(p Post) string {
 		return ""
 	}
 	d := Delivery{ID: t.b.newID(), To: t.m.In, Post: t.greet(p), CreatedAt: t.m.At}
+	if t.m.Alone {
+		d.Only, d.Fallback = t.m.From.ID, t.m.Direct
+	}
 	t.Deliveries = append(t.Deliveries, d)
+	if t.m.Alone {
+		return "" // what one person sees among many cannot be changed
+	}
 	return d.ID
 }
 
 // tellAlone shows a post to who wrote and to nobody else.
 func (t *turn) tellAlone(p Post) string {
 	t.Private = t.hidden
-	if t.m.Inline || !t.m.Open {
+	if t.m.Inline || !t.m.Open && !t.m.Alone {
 		id := t.tell(p)
 		if id != "" {
 			t.Deliveries[len(t.Deliveries)-1].Private = t.hidden

@@ -82,7 +82,7 @@ func (t *turn) follows() bool {
 
 // question is the record of what was asked.
 func (t *turn) question(th Thought) Question {
-	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open, Inline: t.m.Inline,
+	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open, Inline: t.m.Inline || t.m.Alone,
 		Text: th.Text, At: t.m.At, Decision: th.Decision.decision(), Candidates: th.Found.Candidates}
 	if e := th.Entry(); e != nil {
 		q.Entry = e.ID
