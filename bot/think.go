@@ -30,15 +30,8 @@ type Thought struct {
 func Think(base *knowledge.Base, text string, p Policy) Thought {
 	text = Clean(text)
 	t := Thought{}
-	switch {
-	case text == "":
-		t.Decision = Unread{"empty"}
-		return t
-	case utf8.RuneCountInString(text) > maxText:
-		t.Decision = Unread{"too-long"}
-		return t
-	case wordless(text):
-		t.Text, t.Decision = text, Unread{"wordless"}
+	if u, ok := Unreadable(text); ok {
+		t.Decision = u
 		return t
 	}
 	t.Text, t.Removed = Redact(text)
@@ -52,6 +45,20 @@ func Think(base *knowledge.Base, text string, p Policy) Thought {
 	}
 	t.Decision = Decide(base, lane, t.Found, ix.Fitted(), p)
 	return t
+}
+
+// Unreadable tells whether no question can be read from a text, and why.
+func Unreadable(text string) (Unread, bool) {
+	text = Clean(text)
+	switch {
+	case text == "":
+		return Unread{"empty"}, true
+	case utf8.RuneCountInString(text) > maxText:
+		return Unread{"too-long"}, true
+	case wordless(text):
+		return Unread{"wordless"}, true
+	}
+	return Unread{}, false
 }
 
 // identifiableLane is the lane of a question that holds a patient's number.
