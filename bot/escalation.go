@@ -34,14 +34,6 @@ type Question struct {
 	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to
 }
 
-// answerTo is where an answer goes that comes later than the request.
-func (q Question) answerTo() (Place, PersonID) {
-	if q.Inline && q.Direct != "" {
-		return q.Direct, ""
-	}
-	return q.In, ""
-}
-
 // Ref is the number of an escalation, which a person can read out: C-42.
 type Ref int64
 

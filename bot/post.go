@@ -52,21 +52,18 @@ type Fact struct {
 // Button is something to press. Form says that pressing it opens the form that
 // Bot.Form gives for the press; otherwise the press goes straight to Handle.
 type Button struct {
-	Label  string `json:"label"`
-	Press  Press  `json:"press"`
-	Form   bool   `json:"form,omitempty"`
-	Style  Style  `json:"style,omitempty"`
-	Confrm string `json:"confirm,omitempty"` // a question to answer first, when set
+	Label string `json:"label"`
+	Press Press  `json:"press"`
+	Form  bool   `json:"form,omitempty"`
+	Style Style  `json:"style,omitempty"`
 }
 
 // Style is how much a button stands out.
 type Style string
 
-// The styles of a button; the empty one is an ordinary button.
-const (
-	Primary Style = "primary"
-	Danger  Style = "danger"
-)
+// Primary is the style of the button that is most likely wanted; the empty one is
+// that of any other.
+const Primary Style = "primary"
 
 // Form is what a press opens: a modal, a dialog, a page. Submitting it sends a
 // Message with Press and its Fields.
