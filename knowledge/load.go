@@ -368,14 +368,23 @@ func readLayer(fsys fs.FS, first bool) *layer {
 }
 
 func (l *layer) walk(fsys fs.FS, dir string, above []fs.FileInfo) {
-	items, err := fs.ReadDir(fsys, dir)
+	here, err := fs.Stat(fsys, dir)
 	if errors.Is(err, fs.ErrNotExist) && len(above) == 1 {
 		return
+	}
+	if err == nil && (len(above) > maxDepth || slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, here) })) {
+		l.problem(dir, "this folder contains itself, or lies too deep")
+		return
+	}
+	var items []fs.DirEntry
+	if err == nil {
+		items, err = fs.ReadDir(fsys, dir)
 	}
 	if err != nil {
 		l.problem(dir, "cannot be read: %v", reason(err))
 		return
 	}
+	above = append(slices.Clone(above), here)
 	for _, item := range items {
 		name := path.Join(dir, item.Name())
 		if strings.HasPrefix(item.Name(), ".") || strings.HasSuffix(item.Name(), "~") || strings.HasPrefix(item.Name(), "#") {
@@ -386,11 +395,7 @@ func (l *layer) walk(fsys fs.FS, dir string, above []fs.FileInfo) {
 		case err != nil:
 			l.problem(name, "cannot be read: %v", reason(err))
 		case info.IsDir():
-			if len(above) > maxDepth || slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
-				l.problem(name, "this folder contains itself, or lies too deep")
-				continue
-			}
-			l.walk(fsys, name, append(slices.Clone(above), info))
+			l.walk(fsys, name, above)
 		case !info.Mode().IsRegular():
 		case path.Ext(name) == ".md":
 			l.read(fsys, name, false)

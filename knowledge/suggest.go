@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,14 +14,16 @@ type Suggestion struct{ ID, Title string }
 // suggestions are the titles and phrasings of all entries, in lower case.
 type suggestions struct {
 	texts   []string
+	titles  []bool
 	entries []*Entry
 }
 
 func newSuggestions(entries []*Entry) suggestions {
 	var s suggestions
 	for _, e := range entries {
-		for _, t := range append([]string{e.Title}, e.Phrasings...) {
+		for i, t := range append([]string{e.Title}, e.Phrasings...) {
 			s.texts = append(s.texts, strings.ToLower(t))
+			s.titles = append(s.titles, i == 0)
 			s.entries = append(s.entries, e)
 		}
 	}
@@ -51,7 +54,21 @@ func (b *Base) Suggest(text string, n int) []Suggestion {
 		return found
 	}
 	s := b.suggest()
-	for _, m := range fuzzy.Find(string(typed[:min(len(typed), maxTyped)]), s.texts) {
+	pattern := string(typed[:min(len(typed), maxTyped)])
+	matches := fuzzy.Find(pattern, s.texts)
+	// What has the letters in a row goes before what has them here and there,
+	// and a title before a phrasing.
+	tier := func(m fuzzy.Match) (n int) {
+		if !strings.Contains(m.Str, pattern) {
+			n += 2
+		}
+		if !s.titles[m.Index] {
+			n++
+		}
+		return n
+	}
+	slices.SortStableFunc(matches, func(a, b fuzzy.Match) int { return cmp.Compare(tier(a), tier(b)) })
+	for _, m := range matches {
 		if !add(s.entries[m.Index]) {
 			break
 		}
