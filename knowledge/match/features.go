@@ -16,19 +16,19 @@ const (
 )
 
 var tune = struct {
-	W                                        [blocks]float32
-	IdfPow                                   float64
-	StopW                                    float32
-	K1, B                                    float64
-	Cands, Epochs                            int
-	LR, BMW, Decay                           float64
-	PairGap                                  int
-	CharMin, CharMax                         int
-	SmCands                                  int
-	SW, CW, CGamma, Kin, KinChars, SIdf, Avg float64
-	Drop                                     float64
+	W                                                           [blocks]float32
+	IdfPow                                                      float64
+	StopW                                                       float32
+	K1, B                                                       float64
+	Cands, Epochs                                               int
+	LR, BMW, Decay                                              float64
+	PairGap                                                     int
+	CharMin, CharMax                                            int
+	SmCands                                                     int
+	SW, CW, CGamma, Kin, KinChars, SIdf, Avg                    float64
+	ClauseW, ClauseK, ClauseAsk, ClauseLo, ClauseHi, Temp, Drop float64
 }{
-	W: [blocks]float32{1, .7, .4, 1}, IdfPow: .5, StopW: 1, K1: 1.2, B: .5, Cands: 32, Epochs: 10, LR: 1.5, BMW: .5, PairGap: 4, CharMin: 2, CharMax: 4, SmCands: 32, SW: 1, CW: .3, CGamma: .3,
+	W: [blocks]float32{1, .44, .6, .86}, IdfPow: .57, StopW: .6, K1: 1.2, B: .5, Cands: 32, Epochs: 8, LR: 1.55, BMW: .5, PairGap: 6, CharMin: 2, CharMax: 3, SmCands: 16, SW: 1.3, CW: .2, CGamma: .6, Kin: .6, SIdf: .5, ClauseW: .5, ClauseK: .7, ClauseAsk: 1.3, ClauseLo: 8, ClauseHi: 24, Temp: 2.5,
 }
 
 // word is a word that the folder knows, with the features that it brings.
@@ -52,6 +52,9 @@ type phrasings struct {
 	off   []uint32 // by phrasing, into feats; one more at the end
 	feats []feat
 	doc   []uint32  // by phrasing
+	kind  []uint8   // by phrasing
+	tf    []uint8   // beside feats: how often
+	names [][]named // by phrasing
 	sense []float32 // by phrasing, a row each
 }
 
@@ -108,7 +111,7 @@ func (ix *Index) extract(s *scratch, toks []token, grow bool, add func(uint32)) 
 	ids := s.stems[:0]
 	for i := range toks {
 		t := &toks[i]
-		if t.id >= 0 {
+		if t.id >= 0 && (grow || ix.idf[ix.vocab[t.id].stem] > 0) {
 			w := &ix.vocab[t.id]
 			for _, c := range w.chars {
 				add(c)
@@ -126,7 +129,7 @@ func (ix *Index) extract(s *scratch, toks []token, grow bool, add func(uint32)) 
 		id := int32(-1)
 		if ix.lex.sets[t.word] == 0 {
 			charGrams(t.word, lookup)
-			if st, ok := ix.stems[stemOf(t.word)]; ok {
+			if st, ok := ix.stems[stemOf(t.word)]; ok && (grow || ix.idf[st] > 0) {
 				id = st
 				add(uint32(id))
 			} else if !grow && tune.Kin > 0 {
@@ -220,12 +223,16 @@ func build(docs []Document, lex Lexicon) *Index {
 		}
 	}
 	ix.phr.first = append(ix.phr.first, uint32(len(ends)))
+	priors := map[string]float32{}
 	for w := range ix.lex.keep {
-		if counts[w] == 0 {
-			counts[w] = 1
-		}
+		priors[w] = .2
 	}
-	ix.spell = newSpeller(counts)
+	for w, n := range counts {
+		priors[w] = .2 + .05*float32(math.Log(float64(n)))
+	}
+	ix.spell = newSpeller(priors)
+	englishWords()
+	common()
 
 	// Then features: by phrasing as counts, by document as sums.
 	var at []int32 // of each feature, its place in the phrasing at hand from 1
@@ -249,28 +256,82 @@ func build(docs []Document, lex Lexicon) *Index {
 		start = end
 	}
 	ix.phr.off = append(ix.phr.off, uint32(len(ix.phr.feats)))
-	ix.invert()
-	for i := 0; i+1 < len(ix.phr.off); i++ {
-		ix.vector(ix.phr.vector(uint32(i)))
+	ix.phr.tf = make([]uint8, len(ix.phr.feats))
+	for i, f := range ix.phr.feats {
+		ix.phr.tf[i] = uint8(min(f.x, 255))
 	}
+	ix.invert()
 	dim := senses().dim
 	ix.phr.sense = make([]float32, len(ends)*dim)
-	ix.mean = make([]float32, len(docs)*dim)
 	start = 0
 	for i, end := range ends {
-		v := ix.phr.sense[i*dim : (i+1)*dim]
-		ix.sense(toks[start:end], v)
-		m := ix.mean[int(ix.phr.doc[i])*dim:][:dim]
-		for k := range m {
-			m[k] += v[k]
-		}
+		own := toks[start:end]
+		ix.sense(own, ix.phr.sense[i*dim:(i+1)*dim])
+		ix.phr.kind = append(ix.phr.kind, kindOf(own))
+		s.names = s.names[:0]
+		ix.named(s, own)
+		ix.phr.names = append(ix.phr.names, append([]named(nil), s.names...))
 		start = end
 	}
-	for d := range docs {
-		unit(ix.mean[d*dim : (d+1)*dim])
-	}
+	ix.gather()
 	ix.cal = defaultCalibrator(false)
 	return ix
+}
+
+// gather sums up by document what phrasings have: mean sense, distinct words.
+func (ix *Index) gather() {
+	dim := senses().dim
+	ix.mean = make([]float32, len(ix.docs)*dim)
+	ix.names = make([][]named, len(ix.docs))
+	for i, d := range ix.phr.doc {
+		m := ix.mean[int(d)*dim:][:dim]
+		for k, x := range ix.phr.sense[i*dim : (i+1)*dim] {
+			m[k] += x
+		}
+	next:
+		for _, n := range ix.phr.names[i] {
+			for k := range ix.names[d] {
+				if x := &ix.names[d][k]; x.set == n.set && x.stem == n.stem {
+					x.count++
+					continue next
+				}
+			}
+			ix.names[d] = append(ix.names[d], n)
+		}
+	}
+	for d := range ix.docs {
+		unit(ix.mean[d*dim : (d+1)*dim])
+	}
+}
+
+// without is the index without every folds'th phrasing, and without the
+// phrasings of every folds'th document. It shares words and features.
+func (ix *Index) without(fold, folds int) *Index {
+	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
+		feats: ix.feats, block: ix.block, spell: ix.spell}
+	dim := senses().dim
+	from, to := &ix.phr, &out.phr
+	for d := range ix.docs {
+		to.first = append(to.first, uint32(len(to.doc)))
+		for p := from.first[d]; p < from.first[d+1]; p++ {
+			if int(p)%folds == fold || d%folds == fold {
+				continue
+			}
+			to.off = append(to.off, uint32(len(to.feats)))
+			for k := from.off[p]; k < from.off[p+1]; k++ {
+				to.feats = append(to.feats, feat{from.feats[k].id, float32(from.tf[k])})
+			}
+			to.doc = append(to.doc, uint32(d))
+			to.kind = append(to.kind, from.kind[p])
+			to.names = append(to.names, from.names[p])
+			to.sense = append(to.sense, from.sense[int(p)*dim:][:dim]...)
+		}
+	}
+	to.first = append(to.first, uint32(len(to.doc)))
+	to.off = append(to.off, uint32(len(to.feats)))
+	out.invert()
+	out.gather()
+	return out
 }
 
 // learn makes w a word of the folder.

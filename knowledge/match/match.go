@@ -64,8 +64,8 @@ type Index struct {
 	block []uint8   // by feature
 	inv   inverted
 	phr   phrasings
-	mean  []float32   // by document, a row each: the mean sense of its phrasings
-	types [][]float32 // by document: share of phrasings by kind of question
+	mean  []float32 // by document, a row each: the mean sense of its phrasings
+	names [][]named // by document: the distinct words of its phrasings
 	spell *speller
 	model *softmax // nil until fitted
 	cal   calibrator

@@ -285,18 +285,11 @@ func (ix *Index) read(s *scratch, text string) []token {
 			toks = append(toks, token{ix.vocab[id].text, id, g, ""})
 			return
 		}
-		if ix.spell != nil && !ix.lex.keep[string(w)] {
-			if a, b, ok := ix.spell.correct(s, w, ix); ok {
-				typed := string(w)
-				toks = append(toks, ix.known(a, g, typed))
-				if b != "" {
-					toks = append(toks, ix.known(b, gapNone, typed))
-				}
-				return
-			}
-		}
 		toks = append(toks, token{string(w), -1, g, ""})
 	})
+	if ix.spell != nil {
+		toks = ix.mend(s, toks)
+	}
 	toks = ix.lex.hear(toks, ix)
 	s.toks = toks
 	return toks
@@ -308,6 +301,93 @@ func (ix *Index) known(w string, gap uint8, typed string) token {
 		id = -1
 	}
 	return token{w, id, gap, typed}
+}
+
+// mend corrects the words that neither the folder, the lexicon nor English
+// knows: letters that slipped over a space first, then by edits.
+func (ix *Index) mend(s *scratch, toks []token) []token {
+	out := toks[:0]
+	for i := 0; i < len(toks); i++ {
+		t := toks[i]
+		if t.id >= 0 || ix.lex.keep[t.word] {
+			out = append(out, t)
+			continue
+		}
+		s.word = append(s.word[:0], t.word...)
+		w := s.word
+		bad := misspelt(w)
+		if n := len(out); n > 0 && t.gap <= gapStop && bad && len(w) > 2 { // a nauto
+			p := &out[n-1]
+			if a, ok := ix.words[p.word+t.word[:1]]; ok {
+				if b, ok := ix.words[t.word[1:]]; ok {
+					typed := p.word + " " + t.word
+					out[n-1] = token{ix.vocab[a].text, a, p.gap, typed}
+					out = append(out, token{ix.vocab[b].text, b, t.gap, typed})
+					continue
+				}
+			}
+		}
+		if i+1 < len(toks) && (bad || len(w) < minSpell) {
+			next := toks[i+1]
+			if a, ok := ix.words[t.word+next.word]; ok && next.id < 0 { // wor.k
+				out = append(out, token{ix.vocab[a].text, a, t.gap, t.word + " " + next.word})
+				i++
+				continue
+			}
+			if len(next.word) > 1 && next.id < 0 { // th ereceiving
+				if a, ok := ix.words[t.word+next.word[:1]]; ok {
+					if b, ok := ix.words[next.word[1:]]; ok {
+						typed := t.word + " " + next.word
+						out = append(out, token{ix.vocab[a].text, a, t.gap, typed})
+						toks[i+1] = token{ix.vocab[b].text, b, next.gap, typed}
+						continue
+					}
+				}
+			}
+		}
+		if !bad {
+			out = append(out, t)
+			continue
+		}
+		var before, after int32 = -1, -1
+		if n := len(out); n > 0 && out[n-1].id >= 0 {
+			before = ix.vocab[out[n-1].id].stem
+		}
+		if i+1 < len(toks) && toks[i+1].id >= 0 {
+			after = ix.vocab[toks[i+1].id].stem
+		}
+		a, b := ix.correct(s, w, func(c string) bool {
+			id, ok := ix.words[c]
+			if !ok {
+				return false
+			}
+			st := uint32(ix.vocab[id].stem)
+			if before >= 0 {
+				if _, ok := ix.feats[key(bigrams, uint32(before), st)]; ok {
+					return true
+				}
+			}
+			if after >= 0 {
+				if _, ok := ix.feats[key(bigrams, st, uint32(after))]; ok {
+					return true
+				}
+			}
+			return false
+		})
+		switch {
+		case a == "":
+			out = append(out, t)
+		case b == "":
+			out = append(out, ix.known(a, t.gap, t.word))
+		default: // in the place of one, two: what is left to read moves along
+			rest := append([]token(nil), toks[i+1:]...)
+			out = append(out, ix.known(a, t.gap, t.word), ix.known(b, gapNone, t.word))
+			i = len(out) - 1
+			toks = append(out, rest...)
+			out = toks[:i+1]
+		}
+	}
+	return out
 }
 
 // hear applies cues, then synonyms, in place where lengths allow.

@@ -1,8 +1,9 @@
 package match
 
 import (
+	"cmp"
 	"math"
-	"sort"
+	"slices"
 )
 
 // inverted maps features to the documents that have them.
@@ -87,22 +88,36 @@ func (ix *Index) invert() {
 			ix.idf[w.stem] *= tune.StopW
 		}
 	}
+	for i := 0; i+1 < len(ix.phr.off); i++ {
+		ix.vector(ix.phr.vector(uint32(i)))
+	}
 }
 
 // scratch is what one question needs while it is ranked.
 type scratch struct {
-	buf     []byte
-	toks    []token
-	closing int
-	stems   []int32
-	seen    []int32
-	at      []int32 // by feature, place in feats from 1
-	feats   []feat
-	bm, sm  []float32 // by document
-	cs, mix []float32
-	sense   []float32
-	q       []float32 // by feature: the question as a dense vector
-	top     []scored
+	buf                   []byte
+	toks                  []token
+	closing               int
+	stems                 []int32
+	seen                  []int32
+	word                  []byte
+	at                    []int32 // by feature, place in feats from 1
+	feats                 []feat
+	bm, sm                []float32 // by document
+	cs, mix               []float32
+	sense                 []float32
+	q                     []float32 // by feature: the question as a dense vector
+	top                   []scored
+	whole, said           []feat // while clauses are ranked
+	wholeSense, saidSense []float32
+	weights               []float32
+	ends                  []int
+	parts                 []clause
+	clause                clause // that asks, as far as can be told
+	names                 []named
+	kind                  uint8
+	sig                   signals
+	near                  int // phrasing of the first candidate nearest to the question
 }
 
 func (s *scratch) met(id int32) bool {
@@ -118,6 +133,7 @@ func (s *scratch) met(id int32) bool {
 type scored struct {
 	doc        int32
 	bm, sm, cs float32
+	clash      float32 // names another of a distinct set
 	z          float32 // what it is ranked by
 	p          float32 // share among the candidates
 }
@@ -151,22 +167,10 @@ func (ix *Index) features(s *scratch, toks []token) {
 	ix.sense(toks, s.sense)
 }
 
-// score ranks all documents for the vector in s.feats; s.top has the best of
-// them, best first.
-func (ix *Index) score(s *scratch) {
+// weigh adds up what the features in s.feats give every document.
+func (ix *Index) weigh(s *scratch) {
 	clear(s.bm)
-	if ix.model != nil {
-		clear(s.sm)
-		w := ix.model.w
-		for _, f := range s.feats {
-			lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
-			docs, bm, sm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi], w[lo:hi]
-			for k, d := range docs {
-				s.bm[d] += f.x * bm[k]
-				s.sm[d] += f.x * sm[k]
-			}
-		}
-	} else {
+	if ix.model == nil {
 		for _, f := range s.feats {
 			lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
 			docs, bm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi]
@@ -174,19 +178,34 @@ func (ix *Index) score(s *scratch) {
 				s.bm[d] += f.x * bm[k]
 			}
 		}
+		return
 	}
+	clear(s.sm)
+	for _, f := range s.feats {
+		lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
+		docs, bm, sm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi], ix.model.w[lo:hi]
+		for k, d := range docs {
+			s.bm[d] += f.x * bm[k]
+			s.sm[d] += f.x * sm[k]
+		}
+	}
+}
+
+// score fills s.top with the best documents for the vector in s.feats.
+func (ix *Index) score(s *scratch) {
+	ix.weigh(s)
 	ix.shortlist(s, tune.Cands)
 	if len(s.top) == 0 {
 		return
 	}
+	dim := len(s.sense)
 	for i := range s.top {
 		t := &s.top[i]
-		t.bm, t.cs = s.bm[t.doc], s.cs[t.doc]
-		t.sm = s.sm[t.doc]
+		t.bm, t.cs, t.sm = s.bm[t.doc], s.cs[t.doc], s.sm[t.doc]
 		if ix.model != nil {
-			dim := len(s.sense)
 			t.sm += float32(tune.SW) * dot(s.sense, ix.model.dense[int(t.doc)*dim:][:dim])
 		}
+		t.clash = ix.clash(s, int(t.doc))
 	}
 	ix.combine(s.top)
 }
@@ -204,6 +223,9 @@ func (ix *Index) shortlist(s *scratch, n int) {
 	}
 	s.top = pickTop(s.mix, n, s.top[:0])
 }
+
+// clashCost is what naming another platform costs a document, in logits.
+const clashCost = 1.5
 
 // pickTop appends the n documents of highest positive score, best first; of
 // equals, the earlier.
@@ -237,7 +259,7 @@ func (ix *Index) combine(top []scored) {
 	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.cs) })
 	if ix.model == nil {
 		for i := range top {
-			top[i].z = float32((float64(top[i].bm)-bmMean)/bmDev + tune.CW*(float64(top[i].cs)-csMean)/csDev)
+			top[i].z = float32(tune.Temp * ((float64(top[i].bm)-bmMean)/bmDev + tune.CW*(float64(top[i].cs)-csMean)/csDev))
 		}
 	} else {
 		smMean, smDev := spread(top, func(s *scored) float64 { return float64(s.sm) })
@@ -246,7 +268,10 @@ func (ix *Index) combine(top []scored) {
 			t.z = float32((float64(t.sm) - smMean) + smDev*(tune.BMW*(float64(t.bm)-bmMean)/bmDev+tune.CW*(float64(t.cs)-csMean)/csDev))
 		}
 	}
-	sort.SliceStable(top, func(i, j int) bool { return top[i].z > top[j].z })
+	for i := range top {
+		top[i].z -= clashCost * top[i].clash
+	}
+	slices.SortStableFunc(top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
 	sum := 0.
 	for i := range top {
 		sum += math.Exp(float64(top[i].z - top[0].z))
@@ -272,19 +297,145 @@ func spread(top []scored, of func(*scored) float64) (mean, dev float64) {
 	return mean, dev
 }
 
+// rank leaves the candidates for question in s.top, best first.
+func (ix *Index) rank(s *scratch, question string) {
+	toks := ix.read(s, question)
+	ix.named(s, toks)
+	ix.features(s, toks)
+	ix.score(s)
+	s.kind = kindOf(toks)
+	s.clause = clause{0, len(toks), 0}
+	if parts := s.split(toks); parts != nil && len(s.top) > 0 {
+		ix.rankClauses(s, toks, parts)
+	}
+	if len(s.top) > 0 {
+		ix.look(s, toks)
+	}
+}
+
+// rankClauses ranks every clause by itself to learn how much it has to say,
+// then ranks the message as the whole and its clauses, each weighed by that.
+// The clause that says most becomes s.clause.
+func (ix *Index) rankClauses(s *scratch, toks []token, parts []clause) {
+	s.whole = append(s.whole[:0], s.feats...)
+	s.wholeSense = append(s.wholeSense[:0], s.sense...)
+	s.said, s.saidSense, s.ends, s.weights = s.said[:0], s.saidSense[:0], s.ends[:0], s.weights[:0]
+	peak := float32(math.Inf(-1))
+	for _, c := range parts {
+		ix.features(s, toks[c.from:c.to])
+		ix.score(s)
+		w := float32(math.Inf(-1))
+		if len(s.top) > 0 {
+			w = s.top[0].strength(ix)*float32(tune.ClauseK) + c.asks*float32(tune.ClauseAsk)
+		}
+		s.weights = append(s.weights, w)
+		s.said = append(s.said, s.feats...)
+		s.saidSense = append(s.saidSense, s.sense...)
+		s.ends = append(s.ends, len(s.said))
+		peak = max(peak, w)
+	}
+	sum := float32(0)
+	best := 0
+	for k, w := range s.weights {
+		if w > s.weights[best] {
+			best = k
+		}
+		s.weights[k] = float32(math.Exp(float64(w - peak)))
+		sum += s.weights[k]
+	}
+	s.clause = parts[best]
+	if k := kindOf(toks[parts[best].from:parts[best].to]); k != kindNone {
+		s.kind = k
+	}
+	s.feats = s.feats[:0]
+	add := func(fs []feat, w float32) {
+		for _, f := range fs {
+			if s.at[f.id] == 0 {
+				s.feats = append(s.feats, feat{f.id, 0})
+				s.at[f.id] = int32(len(s.feats))
+			}
+			s.feats[s.at[f.id]-1].x += w * f.x
+		}
+	}
+	share := float32(tune.ClauseW * min(1, max(0, (float64(len(toks))-tune.ClauseLo)/(tune.ClauseHi-tune.ClauseLo))))
+	add(s.whole, 1-share)
+	for k := range s.sense {
+		s.sense[k] = (1 - share) * s.wholeSense[k]
+	}
+	at := 0
+	for c, w := range s.weights {
+		w *= share / sum
+		add(s.said[at:s.ends[c]], w)
+		at = s.ends[c]
+		for k := range s.sense {
+			s.sense[k] += w * s.saidSense[c*len(s.sense)+k]
+		}
+	}
+	for _, f := range s.feats {
+		s.at[f.id] = 0
+	}
+	ix.score(s)
+}
+
+// strength tells how much the best document has to say for itself.
+func (t *scored) strength(ix *Index) float32 {
+	if ix.model == nil {
+		return t.bm
+	}
+	return t.sm
+}
+
+// named notes the distinct words of the question.
+func (ix *Index) named(s *scratch, toks []token) {
+	s.names = s.names[:0]
+	for i := range toks {
+		if set := ix.lex.sets[toks[i].word]; set > 0 {
+			st := int32(-1)
+			if id := toks[i].id; id >= 0 {
+				st = ix.vocab[id].stem
+			}
+			s.names = append(s.names, named{set, st, 1})
+		}
+	}
+}
+
+// named is a distinct word: its set, its stem, and how many phrasings have it.
+type named struct {
+	set   int
+	stem  int32
+	count int
+}
+
+// clash tells how far document d is about other words of a distinct set than
+// the question: 1 if all that its phrasings name is another.
+func (ix *Index) clash(s *scratch, d int) float32 {
+	worst := float32(0)
+	for _, q := range s.names {
+		of, own := 0, false
+		for _, n := range s.names { // any of the question's words will do
+			for _, x := range ix.names[d] {
+				if x.set == q.set && n.set == q.set && x.stem == n.stem {
+					own = true
+				}
+			}
+		}
+		for _, x := range ix.names[d] {
+			if x.set == q.set {
+				of += x.count
+			}
+		}
+		if !own && of > 0 {
+			n := int(ix.phr.first[d+1] - ix.phr.first[d])
+			worst = max(worst, min(1, 2*float32(of)/float32(n)))
+		}
+	}
+	return worst
+}
+
 // Rank returns at most n documents that the question may be about.
 func (ix *Index) Rank(question string, n int) Result {
 	s := ix.pool.Get().(*scratch)
 	defer ix.pool.Put(s)
-	ix.features(s, ix.read(s, question))
-	ix.score(s)
-	var r Result
-	for i := range s.top {
-		t := &s.top[i]
-		if i == n {
-			break
-		}
-		r.Candidates = append(r.Candidates, Candidate{ID: ix.docs[t.doc].ID, Confidence: float64(t.p)})
-	}
-	return r
+	ix.rank(s, question)
+	return ix.result(s, n)
 }

@@ -123,7 +123,7 @@ func (ix *Index) kin(w string) int32 {
 	best, sim := int32(-1), float32(tune.Kin)
 	for i := range ix.vocab {
 		o := &ix.vocab[i]
-		if o.sense < 0 || o.stop {
+		if o.sense < 0 || o.stop || ix.idf[o.stem] == 0 {
 			continue
 		}
 		b := v.at[int(o.sense)*v.dim : (int(o.sense)+1)*v.dim]

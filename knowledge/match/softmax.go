@@ -2,6 +2,7 @@ package match
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 )
@@ -13,43 +14,127 @@ type softmax struct {
 	dense []float32 // by document, a row each, for the sense of the question
 }
 
-// example is a phrasing made ready for training: its candidates, and for each
-// weight that it touches the posting, the candidate's place and the value.
+// example is a phrasing made ready for training: its rivals, and for each of
+// them the postings that the two share.
 type example struct {
-	own   uint8 // place of the right document
-	n     uint8
+	own   int8 // place of the right document among rivals
 	docs  []int32
-	cells []cell
-}
-
-type cell struct {
-	posting uint32
-	x       float32
-	slot    uint8
+	ends  []uint32 // by rival, into posts and from
+	posts []uint32
+	from  []uint16 // by posting, the place of its feature in the vector
 }
 
 func (ix *Index) fit(ctx context.Context) (*Index, error) {
-	m, err := ix.train(ctx, nil)
-	if err != nil {
-		return nil, err
+	type fitted struct {
+		cal calibrator
+		err error
+	}
+	done := make(chan fitted, 1)
+	go func() { // beside the fit: a second core is often there
+		c, err := ix.calibrate(ctx)
+		done <- fitted{c, err}
+	}()
+	m, err := ix.train(ctx)
+	f := <-done
+	if err := errors.Join(err, f.err); err != nil {
+		return nil, context.Cause(ctx)
 	}
 	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
-		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, types: ix.types,
-		mean: ix.mean, spell: ix.spell, model: m, cal: defaultCalibrator(true)}
+		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, names: ix.names,
+		mean: ix.mean, spell: ix.spell, model: m, cal: f.cal}
 	out.pool.New = func() any { return out.newScratch() }
 	return out, nil
 }
 
+// minStep is the smallest error that is worth a step: most rivals are far
+// behind after the first epochs.
+const minStep = 0.004
+
 // train fits the softmax by plain SGD, each phrasing against the documents
-// that BM25 finds for it.
-func (ix *Index) train(ctx context.Context, _ []bool) (*softmax, error) {
-	s := ix.newScratch()
-	n := len(ix.phr.doc)
-	dim := len(s.sense)
+// that BM25 and sense find for it.
+func (ix *Index) train(ctx context.Context) (*softmax, error) {
+	exs := ix.examples()
+	n := len(exs)
+	dim := senses().dim
 	sw := float32(tune.SW)
-	exs := make([]example, n)
-	slot := make([]uint8, len(ix.docs))
+	m := &softmax{w: make([]float32, len(ix.inv.doc)), dense: make([]float32, len(ix.docs)*dim)}
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	var z [64]float32
+	for epoch := range tune.Epochs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rng.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
+		lr := float32(tune.LR * (1 - float64(epoch)/float64(tune.Epochs)))
+		for _, i := range order {
+			e := &exs[i]
+			zs := z[:len(e.docs)]
+			vec := ix.phr.vector(uint32(i))
+			sense := ix.phr.sense[i*dim : (i+1)*dim]
+			at := uint32(0)
+			top := float32(math.Inf(-1))
+			for k, d := range e.docs {
+				end := e.ends[k]
+				sum := sw * dot(sense, m.dense[int(d)*dim:][:dim])
+				from := e.from[at:end]
+				for j, p := range e.posts[at:end] {
+					sum += m.w[p] * vec[from[j]].x
+				}
+				at = end
+				zs[k] = sum
+				top = max(top, sum)
+			}
+			sum := float32(0)
+			for k, x := range zs {
+				zs[k] = float32(math.Exp(float64(x - top)))
+				sum += zs[k]
+			}
+			for k := range zs {
+				zs[k] = -zs[k] / sum
+			}
+			zs[e.own]++
+			at = 0
+			for k, d := range e.docs {
+				end := e.ends[k]
+				g := zs[k]
+				if g < minStep && g > -minStep {
+					at = end
+					continue
+				}
+				g *= lr
+				row := m.dense[int(d)*dim:][:dim]
+				for j, x := range sense {
+					row[j] += g * sw * x
+				}
+				from := e.from[at:end]
+				for j, p := range e.posts[at:end] {
+					m.w[p] += g * vec[from[j]].x
+				}
+				at = end
+			}
+		}
+	}
+	return m, nil
+}
+
+// examples finds the rivals of every phrasing.
+func (ix *Index) examples() []example {
+	s := ix.newScratch()
+	dim := len(s.sense)
+	exs := make([]example, len(ix.phr.doc))
+	slot := make([]int8, len(ix.docs)) // place among rivals, from 1
+	type shared struct {
+		post uint32
+		from uint16
+		slot int8
+	}
+	var all []shared
 	for i := range exs {
+		e := &exs[i]
 		fs := ix.phr.vector(uint32(i))
 		clear(s.bm)
 		for _, f := range fs {
@@ -59,85 +144,51 @@ func (ix *Index) train(ctx context.Context, _ []bool) (*softmax, error) {
 		}
 		copy(s.sense, ix.phr.sense[i*dim:(i+1)*dim])
 		ix.shortlist(s, tune.SmCands)
-		own := int32(ix.phr.doc[i])
-		e := &exs[i]
-		found := false
-		for c := range s.top {
-			if s.top[c].doc == own {
-				e.own, found = uint8(c), true
+		own, found := int32(ix.phr.doc[i]), false
+		for _, t := range s.top {
+			found = found || t.doc == own
+		}
+		if !found {
+			if len(s.top) == tune.SmCands {
+				s.top = s.top[:len(s.top)-1]
 			}
+			s.top = append(s.top, scored{doc: own})
 		}
-		if !found && len(s.top) > 0 {
-			e.own = uint8(len(s.top) - 1)
-			s.top[e.own].doc = own
+		e.docs = make([]int32, len(s.top))
+		e.ends = make([]uint32, len(s.top))
+		for c, t := range s.top {
+			if t.doc == own {
+				e.own = int8(c)
+			}
+			e.docs[c] = t.doc
+			slot[t.doc] = int8(c) + 1
 		}
-		e.n = uint8(len(s.top))
-		for c := range s.top {
-			slot[s.top[c].doc] = uint8(c) + 1
-			e.docs = append(e.docs, s.top[c].doc)
-		}
-		for _, f := range fs {
+		all = all[:0]
+		for j, f := range fs {
 			for k := ix.inv.off[f.id]; k < ix.inv.off[f.id+1]; k++ {
 				if c := slot[ix.inv.doc[k]]; c > 0 {
-					e.cells = append(e.cells, cell{k, f.x, c - 1})
+					all = append(all, shared{k, uint16(j), c - 1})
+					e.ends[c-1]++
 				}
 			}
 		}
-		for c := range s.top {
-			slot[s.top[c].doc] = 0
+		var next [64]uint32
+		sum := uint32(0)
+		for c := range e.ends {
+			next[c] = sum
+			sum += e.ends[c]
+			e.ends[c] = sum
+		}
+		e.posts = make([]uint32, sum)
+		e.from = make([]uint16, sum)
+		for _, x := range all {
+			e.posts[next[x.slot]] = x.post
+			e.from[next[x.slot]] = x.from
+			next[x.slot]++
+		}
+		for _, d := range e.docs {
+			slot[d] = 0
 		}
 	}
-	m := &softmax{w: make([]float32, len(ix.inv.doc)), dense: make([]float32, len(ix.docs)*dim)}
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	rng := rand.New(rand.NewPCG(1, 2))
-	var z [256]float32
-	for epoch := 0; epoch < tune.Epochs; epoch++ {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		rng.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
-		lr := float32(tune.LR * (1 - float64(epoch)/float64(tune.Epochs)))
-		for _, i := range order {
-			e := &exs[i]
-			if e.n == 0 {
-				continue
-			}
-			zs := z[:e.n]
-			clear(zs)
-			for _, c := range e.cells {
-				zs[c.slot] += m.w[c.posting] * c.x
-			}
-			sense := ix.phr.sense[i*dim : (i+1)*dim]
-			for k, d := range e.docs {
-				zs[k] += sw * dot(sense, m.dense[int(d)*dim:][:dim])
-			}
-			top := zs[0]
-			for _, x := range zs {
-				top = max(top, x)
-			}
-			sum := float32(0)
-			for k, x := range zs {
-				zs[k] = float32(math.Exp(float64(x - top)))
-				sum += zs[k]
-			}
-			for k := range zs {
-				zs[k] = -lr * zs[k] / sum
-			}
-			zs[e.own] += lr
-			for k, d := range e.docs {
-				row := m.dense[int(d)*dim:][:dim]
-				g := zs[k] * sw
-				for j, x := range sense {
-					row[j] += g * x
-				}
-			}
-			for _, c := range e.cells {
-				m.w[c.posting] += zs[c.slot] * c.x
-			}
-		}
-	}
-	return m, nil
+	return exs
 }

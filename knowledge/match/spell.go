@@ -6,9 +6,9 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"math"
+	"slices"
 	"sort"
 	"sync"
-	"unicode/utf8"
 )
 
 // Words of English that spelling must not force into the folder's: SCOWL as
@@ -72,60 +72,57 @@ func hashBytes(b []byte) uint32 {
 	return h
 }
 
-// speller finds the folder's word that was meant. Its table maps every word
-// with up to two letters left out to the words that it may come from.
+// speller finds the word that was meant. Its table maps every word with up to
+// two letters left out to the words that it may come from.
 type speller struct {
 	words []string // distinct, sorted
-	count []float32
-	keys  []uint32 // sorted
-	ids   []int32
+	prior []float32
+	table []uint64 // hash of the word with letters left out, then its place; sorted
 }
 
 const (
-	minSpell   = 4  // shorter words have too many neighbours
-	maxSpell   = 20 // no word of the folder that matters is longer
-	deepSpell  = 6  // from here on, two edits are allowed
-	splitSpell = 6  // from here on, two words may have run together
+	minSpell   = 2    // shorter words have too many neighbours
+	maxSpell   = 20   // no word that matters is longer
+	deepSpell  = 6    // from here on, two edits are allowed
+	splitSpell = 6    // from here on, two words may have run together
+	commonest  = 8000 // words of English that are looked for besides the folder's
 )
 
-func newSpeller(counts map[string]int) *speller {
+// newSpeller takes words with what each is worth against the cost of an edit.
+func newSpeller(priors map[string]float32) *speller {
 	sp := &speller{}
-	for w := range counts {
-		if len(w) >= 3 && len(w) <= maxSpell && isASCII(w) && !hasDigit(w) {
+	for w := range priors {
+		if len(w) >= minSpell-1 && len(w) <= maxSpell && isASCII(w) && !hasDigit(w) {
 			sp.words = append(sp.words, w)
 		}
 	}
 	sort.Strings(sp.words)
-	type entry struct {
-		key uint32
-		id  int32
-	}
-	var table []entry
 	var buf [maxSpell]byte
 	for id, w := range sp.words {
-		sp.count = append(sp.count, float32(math.Log(float64(1+counts[w]))))
+		sp.prior = append(sp.prior, priors[w])
 		deletes([]byte(w), depth(len(w)), buf[:0], func(d []byte) {
-			table = append(table, entry{hashBytes(d), int32(id)})
+			sp.table = append(sp.table, uint64(hashBytes(d))<<32|uint64(id))
 		})
 	}
-	sort.Slice(table, func(i, j int) bool {
-		if table[i].key != table[j].key {
-			return table[i].key < table[j].key
-		}
-		return table[i].id < table[j].id
-	})
-	for i, e := range table {
-		if i > 0 && e == table[i-1] {
-			continue
-		}
-		sp.keys, sp.ids = append(sp.keys, e.key), append(sp.ids, e.id)
-	}
+	slices.Sort(sp.table)
+	sp.table = slices.Clip(slices.Compact(sp.table))
 	return sp
 }
 
+// common is a speller for the most frequent words of English.
+var common = sync.OnceValue(func() *speller {
+	priors := map[string]float32{}
+	for w, row := range senses().rows {
+		if row < commonest && len(w) > 2 {
+			priors[w] = .05 * float32(math.Log(1+commonest/float64(row+1)))
+		}
+	}
+	return newSpeller(priors)
+})
+
 func depth(n int) int {
 	switch {
-	case n < minSpell-1:
+	case n < 2:
 		return 0
 	case n < deepSpell-1:
 		return 1
@@ -152,32 +149,50 @@ func deletes(w []byte, n int, buf []byte, yield func([]byte)) {
 	}
 }
 
-// correct returns the word or the two words of the folder that w was meant to
-// be. It leaves English words alone, and words of which an English word is
-// plainly nearer than any of the folder's.
-func (sp *speller) correct(s *scratch, w []byte, ix *Index) (string, string, bool) {
-	if len(w) < minSpell || len(w) > maxSpell+2 || hasDigit(string(w)) {
-		return "", "", false
+// misspelt tells whether w is a word that spelling may touch: no number, not
+// too short or long, and not English.
+func misspelt(w []byte) bool {
+	if len(w) < minSpell || len(w) > maxSpell+2 {
+		return false
 	}
 	for _, c := range w {
-		if c >= utf8.RuneSelf {
-			return "", "", false
+		if c < 'a' || c > 'z' {
+			return false
 		}
 	}
-	if englishWords().has(hashBytes(w)) {
-		return "", "", false
+	return !englishWords().has(hashBytes(w))
+}
+
+// correct returns the word or the two words that w was meant to be, or
+// nothing. before and after tell how well a stem of the folder fits between
+// its neighbours.
+func (ix *Index) correct(s *scratch, w []byte, fits func(string) bool) (string, string) {
+	best, cost := ix.spell.nearest(s, w, "", math.Inf(1), fits)
+	best, cost = common().nearest(s, w, best, cost, fits)
+	if cost > .9 {
+		if a, b := ix.runTogether(w); a != "" {
+			return a, b
+		}
 	}
-	best, cost := -1, math.Inf(1)
+	return best, ""
+}
+
+// nearest betters best at cost by a word of sp.
+func (sp *speller) nearest(s *scratch, w []byte, best string, cost float64, fits func(string) bool) (string, float64) {
 	limit := 1.25
-	if len(w) >= deepSpell {
+	switch {
+	case len(w) < 4:
+		limit = 1.05
+	case len(w) >= deepSpell:
 		limit = 2.25
 	}
 	s.seen = s.seen[:0]
 	var buf [maxSpell + 4]byte
 	deletes(w, depth(len(w)), buf[:0], func(d []byte) {
-		k := hashBytes(d)
-		for i := sort.Search(len(sp.keys), func(i int) bool { return sp.keys[i] >= k }); i < len(sp.keys) && sp.keys[i] == k; i++ {
-			id := sp.ids[i]
+		k := uint64(hashBytes(d)) << 32
+		i, _ := slices.BinarySearch(sp.table, k)
+		for ; i < len(sp.table) && sp.table[i]>>32 == k>>32; i++ {
+			id := int32(uint32(sp.table[i]))
 			if s.met(id) {
 				continue
 			}
@@ -185,71 +200,37 @@ func (sp *speller) correct(s *scratch, w []byte, ix *Index) (string, string, boo
 			if c > limit {
 				continue
 			}
-			c -= .03 * float64(sp.count[id]) // of two as near, the more frequent
-			if c < cost || c == cost && int(id) < best {
-				best, cost = int(id), c
+			c -= float64(sp.prior[id])
+			if c >= cost+.3 {
+				continue
+			}
+			if fits(sp.words[id]) {
+				c -= .3
+			} else if len(w) < 3 {
+				continue
+			}
+			if c < cost || c == cost && sp.words[id] < best {
+				best, cost = sp.words[id], c
 			}
 		}
 	})
-	if a, b, ok := sp.runTogether(w, ix); ok && cost > .9 {
-		return a, b, true
-	}
-	if best < 0 {
-		return "", "", false
-	}
-	if cost > 1.1 && nearEnglish(w) {
-		return "", "", false
-	}
-	return sp.words[best], "", true
+	return best, cost
 }
 
 // runTogether splits w into two words of the folder, of three letters or
 // more: socialmedia.
-func (sp *speller) runTogether(w []byte, ix *Index) (string, string, bool) {
+func (ix *Index) runTogether(w []byte) (string, string) {
 	if len(w) < splitSpell {
-		return "", "", false
+		return "", ""
 	}
 	for i := 3; i+3 <= len(w); i++ {
 		a, okA := ix.words[string(w[:i])]
 		b, okB := ix.words[string(w[i:])]
 		if okA && okB {
-			return ix.vocab[a].text, ix.vocab[b].text, true
+			return ix.vocab[a].text, ix.vocab[b].text
 		}
 	}
-	return "", "", false
-}
-
-// nearEnglish tells whether one edit makes w a word of English.
-func nearEnglish(w []byte) bool {
-	set := englishWords()
-	var buf [maxSpell + 4]byte
-	for i := 0; i <= len(w); i++ {
-		if i < len(w) {
-			if set.has(hashBytes(append(append(buf[:0], w[:i]...), w[i+1:]...))) {
-				return true
-			}
-		}
-		if i+1 < len(w) {
-			b := append(buf[:0], w...)
-			b[i], b[i+1] = b[i+1], b[i]
-			if set.has(hashBytes(b)) {
-				return true
-			}
-		}
-		for c := byte('a'); c <= 'z'; c++ {
-			if i < len(w) {
-				b := append(buf[:0], w...)
-				b[i] = c
-				if set.has(hashBytes(b)) {
-					return true
-				}
-			}
-			if set.has(hashBytes(append(append(append(buf[:0], w[:i]...), c), w[i:]...))) {
-				return true
-			}
-		}
-	}
-	return false
+	return "", ""
 }
 
 // editCost is the cost of typing w for want: edits, cheaper where fingers or

@@ -1,0 +1,164 @@
+package match
+
+import "strings"
+
+// Long messages tell a story around a short question, so they are also ranked
+// clause by clause.
+const (
+	wholeWords  = 9 // up to here a message is one clause
+	clauseWords = 3 // shorter clauses belong to the one before
+	maxClauses  = 8 // of longer messages, the first and the last ones
+)
+
+// kinds of question. Two questions of different kinds about the same thing
+// have different answers.
+const (
+	kindNone = iota
+	kindMay  // can I, am I allowed
+	kindMust // must I, can my manager make me
+	kindHow  // how do I
+	kindMuch // how much, how many, how long
+	kindWho
+	kindWhere
+	kindWhen
+	kindWhy
+	kindStop // how do I undo, refuse, come off
+	kinds
+)
+
+var kindNames = [kinds]string{"", "may I", "must I", "how do I", "how much", "who", "where", "when", "why", "undoing or refusing"}
+
+var kindWords = func() map[string]uint8 {
+	m := map[string]uint8{}
+	for kind, words := range map[uint8]string{
+		kindMay:   "allowed allow can could may ok okay alright permitted permission acceptable fine",
+		kindMust:  "must force forced forcing mandatory compulsory obliged required need",
+		kindMuch:  "cost costs price budget fee",
+		kindWho:   "who whose whos whom",
+		kindWhere: "where wheres",
+		kindWhen:  "when whens deadline",
+		kindWhy:   "why whys",
+		kindStop:  "stop refuse delete remove quit close cancel unfollow unlike undo leave opt",
+	} {
+		for _, w := range strings.Fields(words) {
+			m[w] = kind
+		}
+	}
+	return m
+}()
+
+// kindOf tells what kind of question toks ask, the most telling word first.
+func kindOf(toks []token) uint8 {
+	kind := uint8(kindNone)
+	rank := func(k uint8) int {
+		switch k {
+		case kindNone:
+			return 0
+		case kindMay:
+			return 1
+		case kindHow:
+			return 2
+		case kindWhere, kindWhen, kindWhy, kindWho:
+			return 3
+		}
+		return 4
+	}
+	for i := range toks {
+		w := toks[i].word
+		k := kindWords[w]
+		switch {
+		case w == "how" || w == "hows":
+			k = kindHow
+			if i+1 < len(toks) {
+				switch toks[i+1].word {
+				case "much", "many", "long", "often":
+					k = kindMuch
+				}
+			}
+		case i+1 < len(toks) && toks[i+1].word == "to" && (w == "have" || w == "need" || w == "got" || w == "made"):
+			k = kindMust
+		case k == kindMust && w == "need":
+			k = kindNone
+		case i+1 < len(toks) && w == "make" && toks[i+1].word == "me":
+			k = kindMust
+		}
+		if rank(k) > rank(kind) {
+			kind = k
+		}
+	}
+	return kind
+}
+
+// clause is a stretch of a message's tokens.
+type clause struct {
+	from, to int
+	asks     float32 // how much it looks like the question
+}
+
+var asking = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields("how what whats who whos whose where wheres when why which can could should shall may must do does is are am allowed wondering wonder") {
+		m[w] = true
+	}
+	return m
+}()
+
+var joins = map[string]bool{"but": true, "so": true, "because": true, "although": true, "and": true, "wondering": true, "if": true}
+
+// clauses splits toks at the ends of sentences, and long sentences at commas
+// and conjunctions. A short message is not split.
+func (s *scratch) split(toks []token) []clause {
+	s.parts = s.parts[:0]
+	if len(toks) <= wholeWords {
+		return nil
+	}
+	from := 0
+	cut := func(to int) {
+		if to <= from {
+			return
+		}
+		if n := len(s.parts); n > 0 && to-from < clauseWords {
+			s.parts[n-1].to = to
+		} else {
+			s.parts = append(s.parts, clause{from: from, to: to})
+		}
+		from = to
+	}
+	for i := 1; i < len(toks); i++ {
+		switch g := toks[i].gap; {
+		case g >= gapStop:
+			cut(i)
+		case g == gapComma && i-from >= clauseWords:
+			cut(i)
+		case joins[toks[i].word] && i-from >= clauseWords+1:
+			cut(i)
+		}
+	}
+	cut(len(toks))
+	if len(s.parts) < 2 {
+		return nil
+	}
+	if n := len(s.parts); n > maxClauses {
+		s.parts = append(s.parts[:maxClauses/2], s.parts[n-maxClauses/2:]...)
+	}
+	for k := range s.parts {
+		c := &s.parts[k]
+		end := s.closing
+		if c.to < len(toks) {
+			end = int(toks[c.to].gap)
+		}
+		if end == gapAsking {
+			c.asks++
+		}
+		for i := c.from; i < min(c.to, c.from+3); i++ {
+			if asking[toks[i].word] {
+				c.asks += .5
+				break
+			}
+		}
+		if k == len(s.parts)-1 {
+			c.asks += .25
+		}
+	}
+	return s.parts
+}
