@@ -86,7 +86,7 @@ func TestNearCopiesMissesNothing(t *testing.T) {
 		seed = seed*1664525 + 1013904223
 		return int(seed>>8) % n
 	}
-	for range 400 {
+	for range 250 {
 		var t []string
 		for range 1 + next(7) {
 			t = append(t, words[next(len(words))])
@@ -107,7 +107,7 @@ func TestNearCopiesMissesNothing(t *testing.T) {
 			}
 		}
 	}
-	if all < 500 {
+	if all < 300 {
 		t.Errorf("only %d pairs: the texts say little", all)
 	}
 }

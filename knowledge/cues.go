@@ -115,8 +115,11 @@ type laneIndex struct {
 	patterns  []int32            // cue numbers, in order of precedence
 	filter    *prefilter         // over patterns
 	sweeps    sync.Pool
-	textspeak map[string][]string
+	textspeak map[string][]phrase // by first word, longest first
 }
+
+// phrase is an entry of the lexicon's textspeak.
+type phrase struct{ typed, plain []string }
 
 type laneCue struct {
 	cue
@@ -125,7 +128,7 @@ type laneCue struct {
 }
 
 func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
-	x := &laneIndex{first: map[string][]int32{}, open: map[string][]int32{}, textspeak: map[string][]string{}, filter: newPrefilter()}
+	x := &laneIndex{first: map[string][]int32{}, open: map[string][]int32{}, textspeak: map[string][]phrase{}, filter: newPrefilter()}
 	for _, e := range entries {
 		if e.Lane() != "" {
 			x.lanes = append(x.lanes, e)
@@ -134,36 +137,61 @@ func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
 	slices.SortStableFunc(x.lanes, func(a, b *Entry) int {
 		return cmp.Or(cmp.Compare(laneRank(a.Lane()), laneRank(b.Lane())), cmp.Compare(a.ID, b.ID))
 	})
+	for _, k := range sortedKeys(textspeak) {
+		if w := splitWords(normalText(k), nil); len(w) > 0 {
+			x.textspeak[w[0]] = append(x.textspeak[w[0]], phrase{w, splitWords(normalText(textspeak[k]), nil)})
+		}
+	}
+	for _, ps := range x.textspeak {
+		slices.SortStableFunc(ps, func(a, b phrase) int { return cmp.Compare(len(b.typed), len(a.typed)) })
+	}
 	for i, e := range x.lanes {
 		for _, text := range e.Cues {
 			c, err := parseCue(text)
 			if err != nil {
 				continue // reported by parseEntry
 			}
-			n := int32(len(x.cues))
-			x.cues = append(x.cues, laneCue{c, i, laneRank(e.Lane())})
-			switch {
-			case c.pattern != nil:
-				x.patterns = append(x.patterns, n)
-				x.filter.add(c.literals)
-			case c.words[0].open:
-				w := c.words[0].text
-				x.open[w] = append(x.open[w], n)
-				if k, found := slices.BinarySearch(x.lengths, len(w)); !found {
-					x.lengths = slices.Insert(x.lengths, k, len(w))
-				}
-			default:
-				w := c.words[0].text
-				x.first[w] = append(x.first[w], n)
+			x.add(c, i, laneRank(e.Lane()))
+			if r, changed := x.repairCue(c); changed {
+				x.add(r, i, laneRank(e.Lane()))
 			}
 		}
 	}
-	for k, v := range textspeak {
-		if w := splitWords(normalText(k), nil); len(w) == 1 {
-			x.textspeak[w[0]] = splitWords(normalText(v), nil)
-		}
-	}
 	return x
+}
+
+func (x *laneIndex) add(c cue, lane, rank int) {
+	n := int32(len(x.cues))
+	x.cues = append(x.cues, laneCue{c, lane, rank})
+	switch {
+	case c.pattern != nil:
+		x.patterns = append(x.patterns, n)
+		x.filter.add(c.literals)
+	case c.words[0].open:
+		w := c.words[0].text
+		x.open[w] = append(x.open[w], n)
+		if k, found := slices.BinarySearch(x.lengths, len(w)); !found {
+			x.lengths = slices.Insert(x.lengths, k, len(w))
+		}
+	default:
+		w := c.words[0].text
+		x.first[w] = append(x.first[w], n)
+	}
+}
+
+// repairCue gives the form in which a cue stands in a repaired text: where
+// dont is read as "do not", so is the cue's "don't".
+func (x *laneIndex) repairCue(c cue) (cue, bool) {
+	words := mapped(c.words, func(w cueWord) string { return w.text })
+	repaired, changed := x.repair(words)
+	last := len(c.words) - 1
+	if !changed || slices.ContainsFunc(c.words[:last], func(w cueWord) bool { return w.open }) ||
+		c.words[last].open && words[last] != repaired[len(repaired)-1] {
+		return c, false
+	}
+	r := cue{text: c.text, words: mapped(repaired, func(w string) cueWord { return cueWord{text: w} })}
+	r.words[len(repaired)-1].open = c.words[last].open
+	return r, true
 }
 
 // maxLaneText is what Lane reads of a text, in bytes.
@@ -298,19 +326,24 @@ func (c *cue) follows(words []string) bool {
 	return true
 }
 
+// repair puts plain words in place of text-speak.
 func (x *laneIndex) repair(words []string) ([]string, bool) {
 	if !slices.ContainsFunc(words, func(w string) bool { return x.textspeak[w] != nil }) {
 		return words, false
 	}
 	out := make([]string, 0, len(words)+8)
-	for _, w := range words {
-		if plain := x.textspeak[w]; plain != nil {
-			out = append(out, plain...)
-		} else {
-			out = append(out, w)
+	changed := false
+next:
+	for i := 0; i < len(words); {
+		for _, p := range x.textspeak[words[i]] {
+			if n := len(p.typed); n <= len(words)-i && slices.Equal(p.typed, words[i:i+n]) && len(p.plain) > 0 {
+				out, i, changed = append(out, p.plain...), i+n, true
+				continue next
+			}
 		}
+		out, i = append(out, words[i]), i+1
 	}
-	return out, true
+	return out, changed
 }
 
 // normalText is the text that patterns meet: lower case, straight quotes and

@@ -40,6 +40,7 @@ type Folder struct {
 	dirs    []string
 	overlay string
 	glance  time.Duration
+	fit     func(*Base, context.Context) (*Base, error)
 
 	now atomic.Pointer[state]
 
@@ -65,18 +66,25 @@ type state struct {
 // index follows. A broken overlay directory does not keep it from opening:
 // its problems are logged and kept.
 func Open(ctx context.Context, log *slog.Logger, dirs []string, overlay string) (*Folder, error) {
-	return open(ctx, log, dirs, overlay, glance)
+	return newFolder(log, dirs, overlay).open(ctx)
 }
 
-func open(ctx context.Context, log *slog.Logger, dirs []string, overlay string, glance time.Duration) (*Folder, error) {
-	f := &Folder{log: log, dirs: slices.Clone(dirs), overlay: overlay, glance: glance, changed: make(chan struct{}), done: make(chan struct{})}
-	if len(dirs) > 0 {
-		f.overlay = ""
+func newFolder(log *slog.Logger, dirs []string, overlay string) *Folder {
+	f := &Folder{
+		log: log, dirs: slices.Clone(dirs), glance: glance, fit: (*Base).Fit,
+		changed: make(chan struct{}), done: make(chan struct{}),
+	}
+	if len(dirs) == 0 {
+		f.overlay = overlay
 	}
 	f.now.Store(&state{})
+	return f
+}
+
+func (f *Folder) open(ctx context.Context) (*Folder, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		log.Warn("the knowledge folder is not watched, only read at intervals", "error", err)
+		f.log.Warn("the knowledge folder is not watched, only read at intervals", "error", err)
 		watcher = nil
 	}
 	w := &watch{folder: f, watcher: watcher}
@@ -218,7 +226,7 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 	ctx, f.stopFit = context.WithCancel(ctx)
 	base := next.base
 	f.fits.Go(func() {
-		fitted, err := base.Fit(ctx)
+		fitted, err := f.fit(base, ctx)
 		if ctx.Err() != nil {
 			return
 		}

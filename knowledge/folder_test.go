@@ -28,11 +28,21 @@ func write(t *testing.T, dir, name string, data []byte) {
 	must(t, os.WriteFile(file, data, 0o644))
 }
 
-// watched opens a folder that is watched by events alone.
+// watched opens a folder that is watched by events alone and is never fitted.
 func watched(t *testing.T, dirs []string, overlay string) *Folder {
 	t.Helper()
+	return opened(t, dirs, overlay, func(b *Base, ctx context.Context) (*Base, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+}
+
+func opened(t *testing.T, dirs []string, overlay string, fit func(*Base, context.Context) (*Base, error)) *Folder {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	f, err := open(ctx, quiet(), dirs, overlay, 24*time.Hour)
+	f := newFolder(quiet(), dirs, overlay)
+	f.glance, f.fit = 24*time.Hour, fit
+	_, err := f.open(ctx)
 	must(t, err)
 	t.Cleanup(func() {
 		stop()
@@ -161,8 +171,8 @@ func TestFolderReadsAtIntervals(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "faq/one.md", entryFile("one"))
 	ctx, stop := context.WithCancel(context.Background())
-	f := &Folder{log: quiet(), dirs: []string{dir}, glance: time.Millisecond, changed: make(chan struct{}), done: make(chan struct{})}
-	f.now.Store(&state{})
+	f := newFolder(quiet(), []string{dir}, "")
+	f.glance = time.Millisecond
 	f.reload(ctx)
 	go func() {
 		defer close(f.done)
@@ -179,7 +189,7 @@ func TestFolderFits(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "faq/one.md", entryFile("one"))
 	write(t, dir, "faq/two.md", entryFile("two"))
-	f := watched(t, []string{dir}, "")
+	f := opened(t, []string{dir}, "", (*Base).Fit)
 	ctx, stop := context.WithTimeout(context.Background(), patienceOfTests)
 	defer stop()
 	must(t, f.WaitFitted(ctx))
@@ -188,6 +198,24 @@ func TestFolderFits(t *testing.T) {
 	}
 	write(t, dir, "faq/three.md", entryFile("three"))
 	until(t, f, "a fitted model of the new folder", func() bool { return has(f, "three")() && f.Base().Index().Fitted() })
+}
+
+func TestFolderThatDoesNotFit(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "faq/one.md", entryFile("one"))
+	broken := errors.New("no room")
+	f := opened(t, []string{dir}, "", func(*Base, context.Context) (*Base, error) { return nil, broken })
+	if err := f.WaitFitted(context.Background()); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if !has(f, "one")() {
+		t.Error("the simpler index is gone too")
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if err := watched(t, []string{dir}, "").WaitFitted(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }
 
 func TestOpenBroken(t *testing.T) {

@@ -110,9 +110,14 @@ type Local struct {
 	BankHolidays []time.Time // midnight UTC
 	Zone         *time.Location
 	ReplyPromise string
+	Reminders    Reminders
 
 	set map[string]bool // keys that local.yaml fills in
 }
+
+// Reminders are how long a question may wait in working hours before the comms
+// team is reminded of it; 0 is never.
+type Reminders struct{ Unclaimed, Unanswered time.Duration }
 
 // Open says whether the comms team is at work at that moment.
 func (l Local) Open(t time.Time) bool {
@@ -143,14 +148,16 @@ func defaultLocal() Local {
 		SpeakingUpGuardian:    Contact{Name: "your Freedom to Speak Up guardian"},
 		SafeguardingLead:      Contact{Name: "the safeguarding lead"},
 		Crisis: CrisisLines{
-			{"England", "call NHS 111 and choose option 2, at any time"},
-			{"Wales", "call NHS 111 Wales and choose option 2, at any time"},
-			{"Scotland", "call NHS 24 on 111, at any time"},
-			{"Northern Ireland", "call Lifeline on 0808 808 8000, at any time"},
+			{"England", "NHS 111, option 2 for mental health"},
+			{"Scotland", "NHS 24 on 111"},
+			{"Wales", "NHS 111 Wales, option 2"},
+			{"Northern Ireland", "Lifeline 0808 808 8000"},
 		},
 		Hours: Hours{Days: []time.Weekday{1, 2, 3, 4, 5}, From: 9 * time.Hour, To: 17 * time.Hour},
 		Zone:  zone,
 		set:   map[string]bool{},
+
+		Reminders: Reminders{Unclaimed: 2 * time.Hour, Unanswered: 8 * time.Hour},
 	}
 }
 
@@ -301,6 +308,12 @@ func (l *Local) parse(y yamlReader, data string) {
 		}
 		l.Zone = zone
 	}
+	keys["reminders"] = func(n *yaml.Node) {
+		y.fields(n, map[string]func(*yaml.Node){
+			"unclaimed":  func(n *yaml.Node) { y.span(n, &l.Reminders.Unclaimed) },
+			"unanswered": func(n *yaml.Node) { y.span(n, &l.Reminders.Unanswered) },
+		})
+	}
 	keys["reply_promise"] = func(n *yaml.Node) { setText(&l.ReplyPromise, y.text(n)) }
 	y.read([]byte(data), func(n *yaml.Node) { y.fields(n, keys) })
 }
@@ -379,6 +392,20 @@ func (y yamlReader) clock(n *yaml.Node, or time.Duration) time.Duration {
 	return or
 }
 
+// span reads 2h, 90m, 1h30m or 0.
+func (y yamlReader) span(n *yaml.Node, to *time.Duration) {
+	text := y.text(n)
+	if text == "" {
+		return
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		y.add(place(n), "%q is no length of time: write it as 2h, 90m or 0", text)
+		return
+	}
+	*to = d
+}
+
 // readLexicon takes the lexicon of the last folder that has one.
 func (b *Base) readLexicon(layers []*layer) Problems {
 	for _, l := range slices.Backward(layers) {
@@ -445,7 +472,7 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
 				}
 				lex.Textspeak = map[string]string{}
 				for i := 0; i+1 < len(n.Content); i += 2 {
-					k, v := word(n.Content[i]), strings.ToLower(y.text(n.Content[i+1]))
+					k, v := strings.ToLower(y.text(n.Content[i])), strings.ToLower(y.text(n.Content[i+1]))
 					if _, twice := lex.Textspeak[k]; twice {
 						y.add(place(n.Content[i]), "key %q stands twice", k)
 					}
