@@ -40,6 +40,7 @@ type Config struct {
 	Now     func() time.Time
 	NewID   func() string
 	Log     *slog.Logger
+	Meter   Meter
 }
 
 // Bot holds the conversation. It is safe for concurrent use; all that it knows is
@@ -53,11 +54,12 @@ type Bot struct {
 	now     func() time.Time
 	newID   func() string
 	log     *slog.Logger
+	meter   Meter
 }
 
 // New makes a Bot. It calls nothing.
 func New(c Config) *Bot {
-	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log}
+	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log, meter: c.Meter}
 	if b.policy == (Policy{}) {
 		b.policy = DefaultPolicy
 	}
@@ -69,6 +71,9 @@ func New(c Config) *Bot {
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
+	}
+	if b.meter == nil {
+		b.meter = unmetered{}
 	}
 	return b
 }
@@ -91,6 +96,19 @@ const conflicts = 5
 // means that nothing was committed: the platform has to send again, or the person
 // has to be told (Sentence) to press again.
 func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
+	start, outcome := b.now(), "done"
+	reply, err := b.handle(ctx, m)
+	switch {
+	case err != nil:
+		outcome = "error"
+	case reply.Repeat:
+		outcome = "repeat"
+	}
+	b.meter.Handled(m.From.ID.Adapter(), outcome, b.now().Sub(start))
+	return reply, err
+}
+
+func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 	if m.At.IsZero() {
 		m.At = b.now()
 	}

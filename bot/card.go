@@ -80,6 +80,7 @@ func (e Escalation) Who() (name, where string) {
 func (e Escalation) Safe() Escalation {
 	name, where := e.Who()
 	e.Asker, e.Where = Person{Name: name}, where
+	e.In, e.Question, e.Holding, e.Messages = Place(e.In.Adapter()+":"), "", "", nil
 	if name == "" {
 		history := make([]Event, len(e.History))
 		for i, ev := range e.History {

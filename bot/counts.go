@@ -19,3 +19,9 @@ type Meter interface {
 	// Matched: a question was decided on from the folder.
 	Matched(took time.Duration)
 }
+
+// unmetered is the Meter of who wants none.
+type unmetered struct{}
+
+func (unmetered) Handled(string, string, time.Duration) {}
+func (unmetered) Matched(time.Duration)                 {}

@@ -19,7 +19,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		return nil
 	}
 	e := *t.known.Escalation
-	with := map[string]string{"Ref": e.Ref.String(), "Name": e.Holder.Name}
+	with := map[string]string{"Ref": e.Ref.String(), "Name": name(e.Holder)}
 	refuse := func(wording string) error {
 		t.Reply.Notice = t.say(wording, with)
 		return nil
@@ -33,10 +33,10 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		return t.Reply.Errors != nil
 	}
-	open := func() bool { return e.State.Pending() }
+	open := e.State.Pending()
 	switch p.Action {
 	case ActClaim:
-		if !open() {
+		if !open {
 			return refuse("done-already")
 		}
 		if e.Holder.ID == t.m.From.ID {
@@ -48,16 +48,16 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		t.hold(&e, t.m.From)
 		t.event(&e, "claimed", "")
 	case ActGiveBack:
-		if !open() || e.Holder.ID == "" {
+		if !open || e.Holder.ID == "" {
 			return refuse("done-already")
 		}
 		e.State, e.Holder = Open, Person{}
 		t.event(&e, "given-back", "")
 	case ActAssign:
-		if !open() {
+		if !open {
 			return refuse("done-already")
 		}
-		to := Person{ID: PersonID(p.Fields[FieldPerson]), Name: Clean(limit(p.Fields[FieldPerson+"_name"], 100))}
+		to := Person{ID: PersonID(p.Fields[FieldPerson]), Name: oneLine(Clean(limit(p.Fields[FieldPersonName], 100)))}
 		ok, err := t.b.member(ctx, to.ID)
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		if missing() {
 			return nil
 		}
-		if !open() {
+		if !open {
 			return refuse("answered-already")
 		}
 		t.answered(&e, text, "")
@@ -93,7 +93,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			t.Reply.Errors = map[string]string{FieldEntry: t.say("field-entry", nil)}
 			return nil
 		}
-		if !open() {
+		if !open {
 			return refuse("answered-already")
 		}
 		t.answered(&e, entry.Body, entry.ID)
@@ -105,7 +105,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		if missing() {
 			return nil
 		}
-		if !open() {
+		if !open {
 			return refuse("answered-already")
 		}
 		if e.Holder.ID == "" {
@@ -121,11 +121,12 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		if missing() {
 			return nil
 		}
-		if !open() {
+		if !open {
 			return refuse("answered-already")
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
 		t.event(&e, "not-ours", text)
+		t.endHolding(e, "dealt-with")
 		post := t.relayPost(e, "relay-not-ours", text)
 		post.Buttons = nil
 		t.toAsker(&e, post)
@@ -162,6 +163,7 @@ func (t *turn) answered(e *Escalation, text, entry string) {
 	}
 	e.State, e.Answer, e.Entry, e.AnsweredBy, e.AnsweredAt = Answered, text, entry, t.m.From, t.m.At
 	t.event(e, "answered", text)
+	t.endHolding(*e, "dealt-with")
 }
 
 func (t *turn) answerButtons(r Ref) []Button {
@@ -182,7 +184,7 @@ var slugPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
 func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	entry := knowledge.Entry{
 		ID:       strings.TrimSpace(p.Fields[FieldSlug]),
-		Title:    Clean(p.Fields[FieldTitle]),
+		Title:    oneLine(Clean(p.Fields[FieldTitle])),
 		Body:     Clean(p.Fields[FieldText]),
 		Source:   "answer of " + t.base.Local().Comms.Name + " " + t.m.At.Format("2 January 2006"),
 		ReviewBy: t.m.At.AddDate(1, 0, 0),
@@ -203,8 +205,13 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	if entry.ID != "" && !slugPattern.MatchString(entry.ID) {
 		errs[FieldSlug] = t.say("field-id", nil)
 	}
-	if old, ok := t.base.Entry(entry.ID); ok && old.Route != knowledge.Comms && e.Entry != entry.ID {
-		errs[FieldSlug] = t.say("field-taken", map[string]string{"Title": old.Title})
+	if old, ok := t.base.Draft(entry.ID); ok {
+		entry.Facts, entry.SeeAlso = old.Facts, old.SeeAlso
+		// An earlier try of this same press may have saved it already.
+		saved := old.Title == entry.Title && old.Body == entry.Body
+		if old.Route != knowledge.Comms && e.Entry != entry.ID && !saved {
+			errs[FieldSlug] = t.say("field-taken", map[string]string{"Title": old.Title})
+		}
 	}
 	if len(errs) > 0 {
 		t.Reply.Errors = errs
@@ -250,8 +257,7 @@ func (t *turn) offer(ctx context.Context, from Escalation) (int, error) {
 		if e.Ref == from.Ref || e.Entry == entry.ID {
 			continue
 		}
-		found := base.Index().Rank(e.Text, 1)
-		if len(found.Candidates) == 0 || found.Candidates[0].ID != entry.ID || found.Candidates[0].Confidence < t.b.policy.Answer {
+		if d, ok := Think(base, e.Text, t.b.policy).Decision.(Answer); e.Topic != entry.ID && (!ok || d.Entry.ID != entry.ID) {
 			continue
 		}
 		n++

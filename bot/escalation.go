@@ -95,8 +95,10 @@ type Escalation struct {
 	ClosedAt   time.Time         `json:"closed_at,omitzero"`
 	RemindedAt time.Time         `json:"reminded_at,omitzero"`
 	History    []Event           `json:"history,omitempty"`
-	// Messages are the deliveries that show it to the asker, oldest first: the
-	// holding text, then each answer.
+	// Holding is the delivery that told the asker who has the question, where it
+	// can be changed.
+	Holding string `json:"holding,omitempty"`
+	// Messages are all deliveries that show it to the asker, oldest first.
 	Messages []string `json:"messages,omitempty"`
 }
 

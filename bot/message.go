@@ -134,13 +134,15 @@ func (a Action) comms() bool {
 
 // Names of form fields, in Press.Fields and Field.Name.
 const (
-	FieldText    = "text"    // free text: an answer, a question back, a reason
-	FieldEntry   = "entry"   // an entry's id
-	FieldPerson  = "person"  // a PersonID: whom to assign to
-	FieldTitle   = "title"   // promote: the entry's title
-	FieldAskedAs = "askedas" // promote: one phrasing a line
-	FieldSlug    = "id"      // promote: the entry's id
-	FieldFrom    = "from"    // reuse: the number of the escalation whose answer is used
+	FieldText   = "text"   // free text: an answer, a question back, a reason
+	FieldEntry  = "entry"  // an entry's id
+	FieldPerson = "person" // a PersonID: whom to assign to
+	// FieldPersonName may come with FieldPerson: the adapter knows it.
+	FieldPersonName = "person_name"
+	FieldTitle      = "title"   // promote: the entry's title
+	FieldAskedAs    = "askedas" // promote: one phrasing a line
+	FieldSlug       = "id"      // promote: the entry's id
+	FieldFrom       = "from"    // reuse: the number of the escalation whose answer is used
 )
 
 // Reply is what the request itself takes back: settled in the same commit as all

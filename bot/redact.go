@@ -2,6 +2,7 @@ package bot
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -62,7 +63,7 @@ func Redact(text string) (string, []string) {
 			b.WriteString(text[last:from])
 			b.WriteString("[" + r.kind + "]")
 			last = to
-			if len(kinds) == 0 || !contains(kinds, r.kind) {
+			if !slices.Contains(kinds, r.kind) {
 				kinds = append(kinds, r.kind)
 			}
 		}
@@ -70,15 +71,6 @@ func Redact(text string) (string, []string) {
 		text = b.String()
 	}
 	return text, kinds
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func digits(s string) string {

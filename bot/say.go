@@ -92,10 +92,10 @@ func (t *turn) greet(p Post) Post {
 	return p
 }
 
-// removed makes the next post say which identifiers were taken out.
+// removed tells who wrote, and nobody else, which identifiers were taken out.
 func (t *turn) removed(kinds []string) {
 	if len(kinds) > 0 {
-		t.tell(t.notice("removed", map[string]string{"Kinds": strings.Join(kinds, ", ")}))
+		t.tellAlone(t.notice("removed", map[string]string{"Kinds": strings.Join(kinds, ", ")}))
 	}
 }
 
@@ -169,7 +169,14 @@ func SourceName(source string) string {
 	return s
 }
 
+// answerPost is what the folder says to a question: an entry, or who to try
+// instead.
 func (t *turn) answerPost(q Question, e *knowledge.Entry) Post {
+	if e.Route == knowledge.Elsewhere {
+		p := Post{Kind: KindSignpost, Title: e.Title, Text: e.Body}
+		p.Buttons = []Button{{Label: t.label("ask-comms-anyway"), Press: Press{Action: ActAskComms, Question: q.ID}}}
+		return p
+	}
 	p := t.entryPost(e, q.ID)
 	p.Buttons = []Button{
 		{Label: t.label("helped"), Press: Press{Action: ActHelped, Question: q.ID}, Style: Primary},
@@ -206,7 +213,7 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	p := Post{Kind: KindHolding, Text: t.say("holding", with)}
 	switch {
 	case e.Urgent && topic != nil:
-		p = Post{Kind: KindSignpost, Title: topic.Title, Text: topic.Body, Note: t.say("urgent-note", with)}
+		p = stepsPost(topic, t.say("urgent-note", with))
 	case topic != nil:
 		p.Title, p.Text = topic.Title, join(topic.Body, t.say("holding-topic", with))
 	}
@@ -220,15 +227,23 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	return p, nil
 }
 
-// replaceHolding changes what the asker's first message about an escalation
-// says, or tells them anew.
-func (t *turn) replaceHolding(e Escalation, p Post) {
-	if len(e.Messages) > 0 {
-		t.update(e.Messages[0], p)
-		t.Reply.Notice = p.Text
-		return
+// stepsPost shows a lane's steps.
+func stepsPost(lane *knowledge.Entry, note string) Post {
+	return Post{Kind: KindSignpost, Title: lane.Title, Text: lane.Body, Note: note}
+}
+
+// endHolding makes the message that promised an answer say what came of it,
+// without its buttons. It tells whether there is one that can be changed.
+func (t *turn) endHolding(e Escalation, wording string) bool {
+	if e.Holding == "" {
+		return false
 	}
-	t.tell(p)
+	p := t.notice(wording, map[string]string{"Ref": e.Ref.String()})
+	if topic, ok := t.base.Entry(e.Topic); ok && e.Urgent {
+		p = stepsPost(topic, p.Text)
+	}
+	t.update(e.Holding, p)
+	return true
 }
 
 // toAsker writes to whoever asked an escalation, wherever that was.

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +35,9 @@ func (t *turn) decide(ctx context.Context) error {
 
 // heard decides on free text. It always beats a pending choice.
 func (t *turn) heard(ctx context.Context) error {
+	start := t.b.now()
 	th := Think(t.base, t.m.Text, t.b.policy)
+	t.b.meter.Matched(t.b.now().Sub(start))
 	if d, ok := th.Decision.(Unread); ok {
 		t.tell(t.notice(d.Wording, nil))
 		return nil
@@ -44,29 +48,57 @@ func (t *turn) heard(ctx context.Context) error {
 	if id, ok := t.chosen(th.Text); ok {
 		return t.choose(ctx, *t.known.Last, id)
 	}
-	if e := t.threaded(); e != nil {
-		return t.add(*e, th, "added")
+	if t.declined(th.Text) {
+		return t.toComms(ctx, *t.known.Last, ActNone)
 	}
-	if e := t.askedBack(); e != nil {
-		if _, ok := th.Decision.(Answer); !ok {
-			return t.add(*e, th, "replied")
-		}
+	if e := t.followUp(th); e != nil && !t.quiet() {
+		return t.add(*e, th)
 	}
 	if _, ok := th.Decision.(Escalate); ok {
 		if j, ok := t.joined(th); ok {
 			th = j
 		} else if t.quiet() {
-			t.tell(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
+			t.tellAlone(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
 			return nil
 		}
 	}
 	return t.carryOut(ctx, t.question(th), th)
 }
 
+// followUp is the asker's own escalation that a text belongs to, or nil: the one
+// in whose thread it stands, one on which comms wait for the asker, or the one
+// made of the question before, when the text goes on from it and says nothing
+// that the folder knows.
+func (t *turn) followUp(th Thought) *Escalation {
+	if e := t.threaded(); e != nil {
+		return e
+	}
+	if e := t.askedBack(); e != nil {
+		if _, ok := th.Decision.(Answer); !ok {
+			return e
+		}
+	}
+	if d, ok := th.Decision.(Escalate); !ok || d.Topic != nil || t.known.Last == nil || !goesOn.MatchString(th.Text) {
+		return nil
+	}
+	for i := range t.known.Mine {
+		if e := &t.known.Mine[i]; e.Ref == t.known.Last.Ref && e.State.Pending() {
+			return e
+		}
+	}
+	return nil
+}
+
+// goesOn matches a text that cannot stand alone.
+var goesOn = regexp.MustCompile(`(?i)^(and|also|but|or|what about|how about|what if)\b`)
+
 // follows tells whether a text that was only overheard follows up something of
 // its writer's own: a question that comms have, a choice that is pending, or in a
 // thread an earlier question of theirs, when the folder answers this one too.
 func (t *turn) follows() bool {
+	if _, unreadable := Unreadable(t.m.Text); unreadable {
+		return false
+	}
 	if t.threaded() != nil || t.askedBack() != nil {
 		return true
 	}
@@ -100,9 +132,7 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 		q.Options = ids(d.Options)
 		q.Message = t.tell(t.clarifyPost(q, d.Options, "clarify"))
 	case Signpost:
-		p := Post{Kind: KindSignpost, Title: d.Entry.Title, Text: d.Entry.Body}
-		p.Buttons = []Button{{Label: t.label("ask-comms-anyway"), Press: Press{Action: ActAskComms, Question: q.ID}}}
-		q.Message = t.tell(p)
+		q.Message = t.tell(t.answerPost(q, d.Entry))
 	case SmallTalk:
 		t.count("smalltalk", d.Entry.ID)
 		t.tell(Post{Kind: KindSmallTalk, Text: d.Entry.Body})
@@ -125,11 +155,11 @@ func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
 		return t.escalate(ctx, q, e, true)
 	}
 	t.hidden = true
-	p := Post{Kind: KindSignpost, Title: e.Title, Text: e.Body, Note: t.say("private-note", nil)}
+	p := stepsPost(e, t.say("private-note", nil))
 	if e.Handoff {
 		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: e.ID}, Form: true}}
 	}
-	t.Person = &Contact{ID: t.m.From.ID, FirstAt: t.m.At, QuietUntil: t.m.At.Add(conversation)}
+	t.Person = &Contact{ID: t.m.From.ID, QuietUntil: t.m.At.Add(conversation)}
 	if t.known.Contact != nil {
 		t.Person.FirstAt = t.known.Contact.FirstAt
 	}
@@ -156,6 +186,15 @@ func (t *turn) chosen(text string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// declined reads a text as "none of these" to the choice that is pending.
+func (t *turn) declined(text string) bool {
+	if t.known.Last == nil || len(t.known.Last.Options) == 0 {
+		return false
+	}
+	text = strings.ToLower(strings.Trim(text, " .!"))
+	return text == "none" || text == strings.ToLower(t.label("none"))
 }
 
 // threaded is the asker's own escalation in whose thread they write, or nil.
@@ -205,9 +244,10 @@ const (
 )
 
 // add puts the asker's words to an escalation of theirs.
-func (t *turn) add(e Escalation, th Thought, what string) error {
+func (t *turn) add(e Escalation, th Thought) error {
 	t.removed(th.Removed)
 	e.Additions = append(e.Additions, th.Text)
+	what := "added"
 	if e.State == Waiting {
 		e.State, what = Claimed, "replied"
 	}
@@ -221,7 +261,12 @@ func (t *turn) add(e Escalation, th Thought, what string) error {
 func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry, urgent bool) error {
 	for _, e := range t.known.Mine {
 		if e.State.Pending() && sameText(e.Text, q.Text) {
-			t.tell(t.notice("already", map[string]string{"Ref": e.Ref.String()}))
+			q.Ref = e.Ref
+			p := t.notice("already", map[string]string{"Ref": e.Ref.String()})
+			if urgent {
+				p = stepsPost(topic, p.Text)
+			}
+			t.present(&q, p, urgent)
 			return nil
 		}
 	}
@@ -248,17 +293,29 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	}
 	if urgent {
 		q.Decision = "signpost"
-		q.Message = t.tellAlone(p)
 	} else {
 		t.count("escalate", e.Topic)
-		q.Message = t.tell(p)
 	}
-	if q.Message != "" {
-		e.Messages = append(e.Messages, q.Message)
+	if e.Holding = t.present(&q, p, urgent || q.Inline); e.Holding != "" {
+		e.Messages = append(e.Messages, e.Holding)
 	}
-	t.Questions = append(t.Questions, q)
 	t.change(e)
 	return nil
+}
+
+// present saves a question with a post that takes the place of the message that
+// it has, or else becomes it; alone: for nobody's eyes but the asker's.
+func (t *turn) present(q *Question, p Post, alone bool) string {
+	switch {
+	case q.Message != "":
+		t.update(q.Message, p)
+	case alone:
+		q.Message = t.tellAlone(p)
+	default:
+		q.Message = t.tell(p)
+	}
+	t.Questions = append(t.Questions, *q)
+	return q.Message
 }
 
 // likes is how many earlier like questions a card shows.
@@ -266,7 +323,7 @@ const likes = 2
 
 // like finds the earlier questions on the same topic that comms have answered.
 func (t *turn) like(ctx context.Context, e *Escalation) error {
-	if len(e.Candidates) == 0 {
+	if len(e.Candidates) == 0 || e.Candidates[0].Confidence < t.b.policy.Offer {
 		return nil
 	}
 	earlier, err := t.b.store.Answered(ctx, e.Candidates[0].ID, likes)
@@ -296,13 +353,13 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	case ActHandOff:
 		return t.handOff(ctx, p)
 	case ActWithdraw, ActAnonymous, ActReply, ActNoHelp, ActThanks:
-		return t.pressedEscalation(p)
+		return t.pressedEscalation(ctx, p)
 	}
 	q := t.known.Question
 	if q == nil && p.On != "" { // thumbs on comms' own answer
 		if over, ok := map[Action]Action{ActHelped: ActThanks, ActNotMeant: ActNoHelp}[p.Action]; ok {
 			p.Action = over
-			return t.pressedEscalation(p)
+			return t.pressedEscalation(ctx, p)
 		}
 	}
 	if q == nil {
@@ -321,21 +378,26 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	case ActNotMeant:
 		return t.notMeant(*q)
 	case ActAskComms, ActNone:
-		if q.Ref != 0 {
-			t.Reply.Notice = t.say("already", map[string]string{"Ref": q.Ref.String()})
-			return nil
-		}
-		q.Feedback, q.Options = string(p.Action), nil
-		t.count("feedback", q.Entry, q.Feedback)
-		t.settle(*q)
-		var topic *knowledge.Entry
-		if e, ok := t.base.Entry(q.Entry); ok && e.Route == knowledge.Comms {
-			topic = e
-		}
-		return t.escalate(ctx, *q, topic, false)
+		return t.toComms(ctx, *q, p.Action)
 	}
 	t.Reply.Notice = t.say("expired", nil)
 	return nil
+}
+
+// toComms passes on a question that the folder's answer, or none of the entries
+// offered, was right for.
+func (t *turn) toComms(ctx context.Context, q Question, a Action) error {
+	if q.Ref != 0 {
+		t.Reply.Notice = t.say("already", map[string]string{"Ref": q.Ref.String()})
+		return nil
+	}
+	q.Feedback, q.Options = string(a), nil
+	t.count("feedback", q.Entry, q.Feedback)
+	if a == ActAskComms { // the answer stays, and the holding text follows it
+		t.settle(q)
+		q.Message = ""
+	}
+	return t.escalate(ctx, q, nil, false)
 }
 
 // show gives an entry that was pressed for, to whoever pressed.
@@ -346,31 +408,28 @@ func (t *turn) show(p Press) error {
 		return nil
 	}
 	t.count("shown", e.ID)
-	t.tell(t.entryPost(e, p.Question))
+	post := t.entryPost(e, p.Question)
+	if q := t.known.Question; e.Route == knowledge.Comms && q != nil && q.Asker.ID == t.m.From.ID && q.Ref == 0 {
+		post.Buttons = []Button{{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID}}}
+	}
+	t.tell(post)
 	return nil
 }
 
 // choose answers with the entry that was picked among those offered.
 func (t *turn) choose(ctx context.Context, q Question, id string) error {
 	e, ok := t.base.Entry(id)
-	if !ok || !contains(q.Options, id) {
+	if !ok || !slices.Contains(q.Options, id) {
 		t.Reply.Notice = t.say("expired", nil)
 		return nil
 	}
 	q.Options, q.Entry, q.Feedback = nil, e.ID, "chose"
 	t.count("feedback", e.ID, "chose")
 	if e.Route == knowledge.Comms {
-		t.settle(q)
 		return t.escalate(ctx, q, e, false)
 	}
 	q.Decision = "answer"
-	p := t.answerPost(q, e)
-	if q.Message != "" { // the answer takes the place of the offer
-		t.update(q.Message, p)
-	} else {
-		q.Message = t.tell(p)
-	}
-	t.Questions = append(t.Questions, q)
+	t.present(&q, t.answerPost(q, e), false)
 	return nil
 }
 
@@ -387,13 +446,7 @@ func (t *turn) notMeant(q Question) error {
 	q.Options = ids(options)
 	q.Feedback = "not-meant"
 	t.count("feedback", wrong, q.Feedback)
-	p := t.clarifyPost(q, options, "not-meant")
-	if q.Message != "" {
-		t.update(q.Message, p)
-	} else {
-		q.Message = t.tell(p)
-	}
-	t.Questions = append(t.Questions, q)
+	t.present(&q, t.clarifyPost(q, options, "not-meant"), false)
 	return nil
 }
 
@@ -412,18 +465,13 @@ func (t *turn) feedback(q Question, what string, said Post) error {
 	return nil
 }
 
-// settle shows a question's message again without its buttons.
+// settle shows the answer to a question again without its buttons.
 func (t *turn) settle(q Question) {
-	e, ok := t.base.Entry(q.Entry)
-	if !ok || q.Message == "" || q.Ref != 0 {
-		return
+	if e, ok := t.base.Entry(q.Entry); ok && q.Message != "" && q.Ref == 0 {
+		p := t.answerPost(q, e)
+		p.Buttons = nil
+		t.update(q.Message, p)
 	}
-	p := t.answerPost(q, e)
-	p.Buttons = nil
-	if e.Route == knowledge.Comms {
-		return
-	}
-	t.update(q.Message, p)
 }
 
 // handOff passes on what the asker of a private lane chose to write.
@@ -446,7 +494,7 @@ func (t *turn) handOff(ctx context.Context, p Press) error {
 }
 
 // pressedEscalation decides on what the asker pressed about their escalation.
-func (t *turn) pressedEscalation(p Press) error {
+func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 	e := t.known.Escalation
 	if e == nil {
 		t.Reply.Notice = t.say("expired", nil)
@@ -465,7 +513,11 @@ func (t *turn) pressedEscalation(p Press) error {
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
 		t.event(&x, "withdrawn", "")
-		t.replaceHolding(x, t.notice("withdrawn", with))
+		if t.endHolding(x, "withdrawn") {
+			t.Reply.Notice = t.say("withdrawn", with)
+		} else {
+			t.tell(t.notice("withdrawn", with))
+		}
 	case ActAnonymous:
 		if e.Anonymous {
 			t.Reply.Notice = t.say("anonymous", with)
@@ -477,6 +529,14 @@ func (t *turn) pressedEscalation(p Press) error {
 		}
 		x.Anonymous = true
 		t.event(&x, "anonymous", "")
+		if x.Holding != "" {
+			topic, _ := t.base.Entry(x.Topic)
+			p, err := t.holdingPost(ctx, x, topic)
+			if err != nil {
+				return err
+			}
+			t.update(x.Holding, p)
+		}
 		if e.Open {
 			t.Reply.Notice = t.say("anonymous-open", with)
 		} else {
@@ -494,10 +554,10 @@ func (t *turn) pressedEscalation(p Press) error {
 		}
 		th := Thought{}
 		th.Text, th.Removed = Redact(limit(text, maxText))
-		return t.add(x, th, "added")
+		return t.add(x, th)
 	case ActNoHelp:
-		if e.State != Answered && !(e.State == Closed && e.Answer != "") {
-			t.Reply.Notice = t.say("too-late", with)
+		if wording := notReopened(*e); wording != "" {
+			t.Reply.Notice = t.say(wording, with)
 			return nil
 		}
 		x.State, x.ClosedAt, x.AnsweredAt = Open, time.Time{}, time.Time{}
@@ -512,18 +572,32 @@ func (t *turn) pressedEscalation(p Press) error {
 			t.Reply.Notice = t.say("helped", nil)
 			return nil
 		}
-		if !e.State.Pending() || e.Entry != "" {
-			x.State, x.ClosedAt = Closed, t.m.At
-			t.event(&x, "closed", "")
-			if e.State.Pending() { // an offered entry answered it
-				t.replaceHolding(x, t.notice("withdrawn", with))
-			}
-		}
-		t.count("feedback", x.Entry, "helped")
 		t.Reply.Notice = t.say("helped", nil)
+		if e.State.Pending() {
+			if e.Entry == "" {
+				return nil // nothing has been answered yet
+			}
+			t.endHolding(x, "helped") // by an entry that was offered
+		}
+		x.State, x.ClosedAt = Closed, t.m.At
+		t.event(&x, "closed", "")
+		t.count("feedback", x.Entry, "helped")
 	}
 	t.change(x)
 	return nil
+}
+
+// notReopened says why an escalation cannot be reopened, or "".
+func notReopened(e Escalation) string {
+	switch {
+	case e.State.Pending() && e.Answer != "":
+		return "reopened" // it was
+	case e.State.Pending():
+		return "already"
+	case e.Answer == "":
+		return "too-late"
+	}
+	return ""
 }
 
 // limit cuts a text to n characters.

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,9 +40,10 @@ func Think(base *knowledge.Base, text string, p Policy) Thought {
 	t.Found = ix.Rank(t.Text, maxCandidates)
 	var lane *knowledge.Entry
 	lane, t.Cue = base.Lane(text)
-	if lane == nil && hasNHSNumber(t.Removed) {
-		lane, _ = base.Entry(identifiableLane)
-		t.Cue = KindNHSNumber
+	if lane == nil && slices.Contains(t.Removed, KindNHSNumber) {
+		if e, ok := base.Entry(identifiableLane); ok {
+			lane, t.Cue = e, KindNHSNumber
+		}
 	}
 	t.Decision = Decide(base, lane, t.Found, ix.Fitted(), p)
 	return t
@@ -63,15 +65,6 @@ func Unreadable(text string) (Unread, bool) {
 
 // identifiableLane is the lane of a question that holds a patient's number.
 const identifiableLane = "lanes/patient-identifiable"
-
-func hasNHSNumber(kinds []string) bool {
-	for _, k := range kinds {
-		if k == KindNHSNumber {
-			return true
-		}
-	}
-	return false
-}
 
 // Entry is the entry that a decision is about, or nil.
 func (t Thought) Entry() *knowledge.Entry {
