@@ -33,14 +33,10 @@ func (s *Store) queue(ctx context.Context, tx *sql.Tx, d bot.Delivery) error {
 	if d.To.Adapter() == bot.WebAdapter {
 		state, posted = "sent", d.ID
 	}
-	private := 0
-	if d.Private {
-		private = 1
-	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO delivery
 		(id, adapter, lane, place, only_to, fallback, post, posted, version, private, ref, state, due_at, owner, attempt, unsure, error, created_at, settled_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, '', 0, 0, '', $13, 0)`,
-		d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), posted, private, int64(d.Ref), state, now, millis(d.CreatedAt))
+		d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), posted, flag(d.Private), int64(d.Ref), state, now, millis(d.CreatedAt))
 	return err
 }
 
@@ -58,59 +54,49 @@ func scanDelivery(rows *sql.Rows) (bot.Delivery, error) {
 }
 
 // Lease implements bot.Queue: of each conversation at most the oldest message
-// that waits, so that order is kept and a conversation that has to wait holds up
-// no other.
+// that waits, and none while another of it is under way, so that order is kept and
+// a conversation that has to wait holds up no other.
 func (s *Store) Lease(ctx context.Context, owner string, adapters []string, n int, lease time.Duration) ([]bot.Delivery, error) {
 	if len(adapters) == 0 || n <= 0 {
 		return nil, nil
 	}
 	now := s.now()
-	args := []any{owner, millis(now.Add(lease)), millis(now), n}
-	in := make([]string, len(adapters))
-	for i, a := range adapters {
-		args = append(args, a)
-		in[i] = fmt.Sprintf("$%d", len(args))
-	}
-	// Who finds an owner on a row that is due again finds a lease that ran out:
-	// whether that one's message was posted, nobody knows.
-	query := `UPDATE delivery SET owner = $1, due_at = $2, attempt = attempt + 1, unsure = CASE WHEN owner <> '' THEN 1 ELSE unsure END
-		WHERE seq IN (SELECT d.seq FROM delivery d WHERE d.state = 'queued' AND d.due_at <= $3 AND d.adapter IN (` + strings.Join(in, ", ") + `)
-			AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.state = 'queued' AND e.seq < d.seq)
-			ORDER BY d.seq LIMIT $4` + s.engine.lock() + `)
-		RETURNING ` + deliveryColumns
 	// Most looks find nothing: those take no write.
-	due, err := s.due(ctx, millis(now), in, args[4:])
-	if err != nil || !due {
+	in, args := among(2, adapters)
+	due, err := number(ctx, s.db, `SELECT seq FROM delivery WHERE state = 'queued' AND due_at <= $1 AND adapter IN `+in+` LIMIT 1`, append([]any{millis(now)}, args...)...)
+	if err != nil || due == 0 {
 		return nil, err
 	}
+	// Who finds an owner on a row that is due again finds a lease that ran out:
+	// whether that one's message was posted, nobody knows. The list of rows is made
+	// first and once: PostgreSQL may run a subquery again for every row.
+	in, args = among(5, adapters)
+	query := `WITH head AS MATERIALIZED (
+			SELECT d.seq FROM delivery d WHERE d.state = 'queued' AND d.due_at <= $3 AND d.adapter IN ` + in + `
+			AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.state = 'queued' AND (e.seq < d.seq OR (e.owner <> '' AND e.due_at > $3)))
+			ORDER BY d.seq LIMIT $4` + s.engine.lock() + `)
+		UPDATE delivery SET owner = $1, due_at = $2, attempt = attempt + 1, unsure = CASE WHEN owner <> '' THEN 1 ELSE unsure END
+		WHERE seq IN (SELECT seq FROM head)
+		RETURNING ` + deliveryColumns
+	args = append([]any{owner, millis(now.Add(lease)), millis(now), n}, args...)
 	var list []bot.Delivery
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		list = nil
-		rows, err := tx.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			d, err := scanDelivery(rows)
-			if err != nil {
-				return err
-			}
-			list = append(list, d)
-		}
-		return rows.Err()
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		list, err = collect(ctx, tx, scanDelivery, query, args...)
+		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
-func (s *Store) due(ctx context.Context, now int64, in []string, adapters []any) (bool, error) {
-	names := make([]string, len(in))
-	for i := range in {
-		names[i] = fmt.Sprintf("$%d", i+2)
+// among gives the right side of an IN, numbered from first, and its arguments.
+func among(first int, names []string) (string, []any) {
+	in, args := make([]string, len(names)), make([]any, len(names))
+	for i, name := range names {
+		in[i], args[i] = fmt.Sprintf("$%d", first+i), name
 	}
-	var n int
-	err := s.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM delivery WHERE state = 'queued' AND due_at <= $1 AND adapter IN (`+strings.Join(names, ", ")+`) LIMIT 1) AS x`, append([]any{now}, adapters...)...).Scan(&n)
-	return n > 0, err
+	return "(" + strings.Join(in, ", ") + ")", args
 }
 
 // NextDue is when the next delivery of the adapters falls due, or the zero time.
@@ -118,21 +104,20 @@ func (s *Store) NextDue(ctx context.Context, adapters []string) (time.Time, erro
 	if len(adapters) == 0 {
 		return time.Time{}, nil
 	}
-	args := make([]any, len(adapters))
-	names := make([]string, len(adapters))
-	for i, a := range adapters {
-		args[i], names[i] = a, fmt.Sprintf("$%d", i+1)
+	in, args := among(1, adapters)
+	ms, err := number(ctx, s.db, `SELECT MIN(due_at) FROM delivery WHERE state = 'queued' AND adapter IN `+in, args...)
+	if err != nil || ms == 0 {
+		return time.Time{}, err
 	}
-	var ms sql.NullInt64
-	err := s.db.QueryRowContext(ctx, `SELECT MIN(due_at) FROM delivery WHERE state = 'queued' AND adapter IN (`+strings.Join(names, ", ")+`)`, args...).Scan(&ms)
-	return moment(ms.Int64), err
+	return s.local().Add(moment(ms).Sub(s.now())), nil
 }
 
 // Settle implements bot.Queue. A settlement by anybody but the one who holds the
 // lease, on the attempt that they hold, changes nothing.
 func (s *Store) Settle(ctx context.Context, x bot.Settlement) error {
 	d := x.Delivery
-	now := millis(s.now())
+	now := s.now()
+	due := now.Add(x.Due.Sub(s.local()))
 	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var n int64
 		var err error
@@ -144,14 +129,14 @@ func (s *Store) Settle(ctx context.Context, x bot.Settlement) error {
 				break
 			}
 			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = CASE WHEN version = $4 THEN 'sent' ELSE 'queued' END,
-				posted = $5, owner = '', attempt = 0, unsure = 0, error = '', due_at = $6, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, d.Version, x.Posted.ID, now))
+				posted = $5, owner = '', attempt = 0, unsure = 0, error = '', due_at = $6, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, d.Version, x.Posted.ID, millis(now)))
 		case bot.Again:
-			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', unsure = $4, error = $5, due_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), x.Error, millis(x.Due)))
+			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', unsure = $4, error = $5, due_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), clean(x.Error), millis(due)))
 		case bot.Parked:
-			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = 'parked', owner = '', unsure = $4, error = $5, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), x.Error, now))
+			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = 'parked', owner = '', unsure = $4, error = $5, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), clean(x.Error), millis(now)))
 		case bot.Diverted:
 			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', attempt = 0, unsure = 0, error = $4, due_at = $5,
-				adapter = $6, lane = $7, place = $8, only_to = '', fallback = '', posted = ''`+fence, d.ID, x.Owner, d.Attempt, x.Error, now, d.Fallback.Adapter(), d.Fallback.Lane(), d.Fallback))
+				adapter = $6, lane = $7, place = $8, only_to = '', fallback = '', posted = ''`+fence, d.ID, x.Owner, d.Attempt, clean(x.Error), millis(now), d.Fallback.Adapter(), d.Fallback.Lane(), d.Fallback))
 		}
 		if err == nil && n == 0 {
 			return fmt.Errorf("settle %s: %w", d.ID, bot.ErrGone)
@@ -160,7 +145,12 @@ func (s *Store) Settle(ctx context.Context, x bot.Settlement) error {
 	})
 }
 
-func flag(b bool) int {
+// clean makes a platform's own words into text that every database takes.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+}
+
+func flag(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -169,22 +159,12 @@ func flag(b bool) int {
 
 // Parked gives the deliveries that were given up, the latest first.
 func (s *Store) Parked(ctx context.Context, n int) ([]bot.Stuck, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT id, adapter, ref, error, created_at, settled_at FROM delivery WHERE state = 'parked' ORDER BY settled_at DESC LIMIT $1`, n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []bot.Stuck
-	for rows.Next() {
-		var x bot.Stuck
+	return collect(ctx, s.db, func(rows *sql.Rows) (x bot.Stuck, err error) {
 		var ref, created, parked int64
-		if err := rows.Scan(&x.ID, &x.Adapter, &ref, &x.Error, &created, &parked); err != nil {
-			return nil, err
-		}
+		err = rows.Scan(&x.ID, &x.Adapter, &ref, &x.Error, &created, &parked)
 		x.Ref, x.CreatedAt, x.ParkedAt = bot.Ref(ref), moment(created), moment(parked)
-		list = append(list, x)
-	}
-	return list, rows.Err()
+		return x, err
+	}, `SELECT id, adapter, ref, error, created_at, settled_at FROM delivery WHERE state = 'parked' ORDER BY settled_at DESC, seq DESC LIMIT $1`, n)
 }
 
 // Retry queues a parked delivery again, or gives bot.ErrNotFound.
@@ -216,7 +196,7 @@ func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.S
 	var list []bot.Said
 	// A post's time is kept in milliseconds: a question's is cut to the same, so
 	// that it comes before its answer.
-	for _, q := range questions {
+	for _, q := range slices.Backward(questions) {
 		list = append(list, bot.Said{ID: string(q.ID), At: q.At.Truncate(time.Millisecond), Text: q.Text, Mine: true})
 	}
 	for _, e := range mine {
@@ -226,16 +206,11 @@ func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.S
 			}
 		}
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM delivery WHERE place = $1 AND state = 'sent' ORDER BY seq DESC LIMIT $2`, string(place), n)
+	posts, err := collect(ctx, s.db, scanDelivery, `SELECT `+deliveryColumns+` FROM delivery WHERE place = $1 AND state = 'sent' ORDER BY seq DESC LIMIT $2`, string(place), n)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		d, err := scanDelivery(rows)
-		if err != nil {
-			return nil, err
-		}
+	for _, d := range slices.Backward(posts) {
 		list = append(list, bot.Said{ID: d.ID, Version: d.Version, At: d.CreatedAt, Post: d.Post})
 	}
 	slices.SortStableFunc(list, func(a, b bot.Said) int {
@@ -247,5 +222,5 @@ func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.S
 		}
 		return 1
 	})
-	return list, rows.Err()
+	return list, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ func (s *Store) Purge(ctx context.Context) error {
 		}{
 			{`DELETE FROM question WHERE at < $1`, keepQuestions},
 			{`DELETE FROM inbound WHERE at < $1`, keepKeys},
-			{`DELETE FROM delivery WHERE created_at < $1 AND state = 'sent' AND ref = 0`, keepPosts},
+			{`DELETE FROM delivery WHERE created_at < $1 AND state <> 'queued' AND ref = 0`, keepPosts},
 			{`DELETE FROM contact WHERE first_at = 0 AND quiet_until < $1`, 0},
 		} {
 			if _, err := tx.ExecContext(ctx, x.query, millis(now.Add(-x.before))); err != nil {
@@ -43,7 +44,21 @@ func (s *Store) Purge(ctx context.Context) error {
 
 // Forget implements bot.Store.
 func (s *Store) Forget(ctx context.Context, p bot.PersonID) error {
-	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	var err error
+	for range forgetTries {
+		if err = s.forget(ctx, p); !errors.Is(err, bot.ErrConflict) {
+			break
+		}
+	}
+	return err
+}
+
+// forgetTries is how often Forget begins again when another replica changes one of
+// the person's escalations meanwhile.
+const forgetTries = 5
+
+func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		mine, err := all[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE person = $1`, p)
 		if err != nil {
 			return err
@@ -61,18 +76,19 @@ func (s *Store) Forget(ctx context.Context, p bot.PersonID) error {
 					e.History[i].By, e.History[i].Text = bot.Person{}, ""
 				}
 			}
-			e.Version++
-			data, err := json.Marshal(e)
+			if err := saveEscalation(ctx, tx, e); err != nil {
+				return err
+			}
+			// What the cards show of it goes too, and what they would have shown.
+			cards, err := collect(ctx, tx, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+				`SELECT id FROM delivery WHERE ref = $1 AND id LIKE 'card-%'`, int64(e.Ref))
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `UPDATE escalation SET person = '', version = $1, data = $2 WHERE ref = $3`, e.Version, string(data), int64(e.Ref)); err != nil {
-				return err
-			}
-			// What the cards show of it goes too.
-			if _, err := tx.ExecContext(ctx, `UPDATE delivery SET state = 'queued', version = version + 1, due_at = $1, post = $2 WHERE ref = $3 AND posted <> '' AND id LIKE 'card-%'`,
-				millis(s.now()), mustPost(bot.Post{Kind: bot.KindCard, Title: e.Ref.String(), Text: erased}), int64(e.Ref)); err != nil {
-				return err
+			for _, id := range cards {
+				if err := s.queue(ctx, tx, bot.Delivery{ID: id, Post: bot.Post{Kind: bot.KindCard, Title: e.Ref.String(), Text: erased}}); err != nil {
+					return err
+				}
 			}
 		}
 		asked, err := all[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1`, p)
@@ -100,17 +116,13 @@ func (s *Store) Forget(ctx context.Context, p bot.PersonID) error {
 		}
 		return nil
 	})
+	if err == nil {
+		s.rouse()
+	}
+	return err
 }
 
 const erased = "(erased at the asker's wish)"
-
-func mustPost(p bot.Post) string {
-	data, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // a Post has nothing that JSON cannot say
-	}
-	return string(data)
-}
 
 // Place gives what an adapter kept of a place, or bot.ErrNotFound.
 func (s *Store) Place(ctx context.Context, place bot.Place) ([]byte, error) {
@@ -126,6 +138,9 @@ func (s *Store) Place(ctx context.Context, place bot.Place) ([]byte, error) {
 
 // SavePlace keeps what an adapter needs to reach a place again: a JSON document.
 func (s *Store) SavePlace(ctx context.Context, place bot.Place, data []byte) error {
+	if !json.Valid(data) {
+		return fmt.Errorf("place of %s: what is to be kept is not JSON", place.Adapter())
+	}
 	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO place (place, at, data) VALUES ($1, $2, $3)
 			ON CONFLICT (place) DO UPDATE SET at = excluded.at, data = excluded.data`, place, millis(s.now()), string(data))
@@ -142,21 +157,16 @@ var ages = []struct {
 // Counts gives what metrics and the desk show of the whole.
 func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
 	c := bot.Counts{Decisions: map[string]int64{}, Feedback: map[string]int64{}, Waiting: map[string]int64{}}
-	count := func(query string, fn func(key string, n int64), args ...any) error {
-		rows, err := s.db.QueryContext(ctx, query, args...)
-		if err != nil {
-			return err
+	type row struct {
+		key string
+		n   int64
+	}
+	count := func(query string, fn func(key string, n int64)) error {
+		list, err := collect(ctx, s.db, func(rows *sql.Rows) (r row, err error) { return r, rows.Scan(&r.key, &r.n) }, query)
+		for _, r := range list {
+			fn(r.key, r.n)
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var key string
-			var n int64
-			if err := rows.Scan(&key, &n); err != nil {
-				return err
-			}
-			fn(key, n)
-		}
-		return rows.Err()
+		return err
 	}
 	now := s.now()
 	for _, a := range ages {

@@ -10,7 +10,7 @@ import (
 func Open(ctx context.Context, address string, o Options) (*Store, error) {
 	switch scheme, rest, found := strings.Cut(address, ":"); {
 	case found && (scheme == "postgres" || scheme == "postgresql"):
-		return nil, fmt.Errorf("database: %s:// is not served by this version", scheme)
+		return OpenPostgres(ctx, address, o)
 	case found && scheme == "sqlite":
 		return OpenSQLite(ctx, strings.TrimPrefix(rest, "//"), o)
 	case strings.Contains(address, "://"):

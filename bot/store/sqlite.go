@@ -8,9 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
@@ -23,10 +21,10 @@ import (
 // commit is on its way to the disk goes into the next one together.
 type sqlite struct {
 	writer *sql.DB
-	lock_  *flock.Flock
+	file   *flock.Flock
 	jobs   chan job
-	stop   chan struct{}
-	done   sync.WaitGroup
+	stop   chan struct{} // closed to end the writer
+	done   chan struct{} // closed when it has ended
 	ref    atomic.Int64
 }
 
@@ -53,20 +51,30 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("database %s: the folder %s is not there", path, filepath.Dir(path))
 	}
-	lock := flock.New(path + ".lock")
+	o = o.withDefaults()
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, fmt.Errorf("database %s: its folder cannot be written: %w", path, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", path, ErrLocked)
+		return nil, fmt.Errorf("database %s: %w", path, ErrLocked)
 	}
-	e := &sqlite{lock_: lock, jobs: make(chan job, queued), stop: make(chan struct{})}
+	e := &sqlite{file: lock, jobs: make(chan job, queued), stop: make(chan struct{}), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			_ = lock.Unlock()
 		}
 	}()
+	// Made here, so that nobody else on the machine can read it; SQLite gives the
+	// files beside it the same mode.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
 	pragmas := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	if e.writer, err = sql.Open("sqlite", fileURL(path, pragmas)); err != nil {
 		return nil, err
@@ -78,16 +86,11 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	s := &Store{db: db, engine: e, now: o.Now, wake: make(chan struct{}, 1)}
-	if s.now == nil {
-		s.now = time.Now
-	}
 	if err = e.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close(), e.writer.Close())
 	}
-	e.done.Add(1)
 	go e.run()
-	return s, nil
+	return newStore(db, e, o.Now, o.Now, make(chan struct{}, 1)), nil
 }
 
 // readers is how many connections read at the same time.
@@ -108,25 +111,32 @@ func (e *sqlite) prepare(ctx context.Context) error {
 	if err := migrate(ctx, e.writer, goose.DialectSQLite3, migrations); err != nil {
 		return err
 	}
-	var last sql.NullInt64
-	if err := e.writer.QueryRowContext(ctx, `SELECT MAX(ref) FROM escalation`).Scan(&last); err != nil {
-		return err
-	}
-	e.ref.Store(last.Int64)
-	return nil
+	last, err := number(ctx, e.writer, `SELECT MAX(ref) FROM escalation`)
+	e.ref.Store(last)
+	return err
 }
 
 func (e *sqlite) lock() string { return "" }
 
+func (e *sqlite) snapshot() *sql.TxOptions { return &sql.TxOptions{ReadOnly: true} }
+
+func (e *sqlite) notify() {} // there are no others
+
 // nextRef needs no write: no other process has the file.
 func (e *sqlite) nextRef(context.Context) (int64, error) { return e.ref.Add(1), nil }
+
+func (e *sqlite) renumber(ctx context.Context, tx *sql.Tx) error {
+	last, err := number(ctx, tx, `SELECT MAX(ref) FROM escalation`)
+	e.ref.Store(max(last, e.ref.Load()))
+	return err
+}
 
 func (e *sqlite) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
 	j := job{ctx, fn, make(chan error, 1)}
 	select {
 	case e.jobs <- j:
-	case <-e.stop:
-		return sql.ErrConnDone
+	case <-e.done:
+		return ErrClosed
 	default:
 		return fmt.Errorf("store: %d writes wait: %w", queued, bot.ErrBusy)
 	}
@@ -135,18 +145,18 @@ func (e *sqlite) write(ctx context.Context, fn func(context.Context, *sql.Tx) er
 	select {
 	case err := <-j.result:
 		return err
-	case <-e.stop:
+	case <-e.done:
 		select {
-		case err := <-j.result:
+		case err := <-j.result: // it was in the last commit
 			return err
 		default:
-			return sql.ErrConnDone
+			return ErrClosed
 		}
 	}
 }
 
 func (e *sqlite) run() {
-	defer e.done.Done()
+	defer close(e.done)
 	for {
 		select {
 		case <-e.stop:
@@ -197,19 +207,17 @@ func (e *sqlite) commit(batch []job) {
 		return tx.Commit()
 	}()
 	for i, j := range batch {
-		j.result <- errors.Join(results[i], wrap(err))
+		if err != nil {
+			// What a write found may have been undone with the rest: that a key was
+			// seen, above all. So nobody is told anything else.
+			results[i] = fmt.Errorf("commit: %w", err)
+		}
+		j.result <- results[i]
 	}
-}
-
-func wrap(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("commit: %w", err)
 }
 
 func (e *sqlite) close() error {
 	close(e.stop)
-	e.done.Wait()
-	return errors.Join(e.writer.Close(), e.lock_.Unlock())
+	<-e.done
+	return errors.Join(e.writer.Close(), e.file.Unlock())
 }

@@ -1,8 +1,18 @@
 // Package store keeps what Canteen remembers, in SQLite or PostgreSQL by one SQL
 // text.
 //
-// Every write goes through write, which on SQLite gathers what arrives together
-// into one commit. Reads see what is committed. Times are Unix milliseconds.
+// Every write goes through engine.write, which on SQLite gathers what arrives
+// together into one commit, and on PostgreSQL tries again what lost against
+// another replica. Reads see what is committed. Times are Unix milliseconds, in
+// the store's own clock where replicas have to agree on them: when a delivery is
+// due, and until when it is leased.
+//
+// In reading order: store.go has the conversation's reads and its one write,
+// delivery.go the outbox's queue, keep.go what is erased and counted; open.go,
+// sqlite.go and postgres.go are the two engines; move.go exports, imports and
+// backs up. migrations/ is the schema. The tests are one suite that runs on both
+// databases (suite_test.go) and the faults of each (sqlite_test.go,
+// postgres_test.go); pgtest starts a PostgreSQL for them.
 package store
 
 import (
@@ -15,6 +25,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -29,48 +40,80 @@ var migrations embed.FS
 type Store struct {
 	db     *sql.DB // for reading; on PostgreSQL for writing too
 	engine engine
-	now    func() time.Time
+	local  func() time.Time // this process's clock
+	now    func() time.Time // the store's clock, which all replicas share
 	wake   chan struct{}
+	close  func() error
 }
 
 // engine is what differs between the databases.
 type engine interface {
 	// write runs fn in a transaction of its own, or in one shared with others of
-	// which it can be undone alone.
+	// which it can be undone alone. It may run fn again from its beginning.
 	write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error
 	// nextRef gives a number that no escalation has.
 	nextRef(ctx context.Context) (int64, error)
+	// renumber lets numbers go on after rows that came with their own.
+	renumber(ctx context.Context, tx *sql.Tx) error
 	// lock is what a SELECT ends in to claim rows that nobody else is claiming.
 	lock() string
+	// snapshot is what lets several statements see one state of the database.
+	snapshot() *sql.TxOptions
+	// notify tells the other replicas that deliveries have become due.
+	notify()
 	close() error
 }
 
 // Options are what Open may be told beside the address.
 type Options struct {
 	Now func() time.Time // default time.Now
-	Log *slog.Logger
+	Log *slog.Logger     // default none
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func newStore(db *sql.DB, e engine, local, now func() time.Time, wake chan struct{}) *Store {
+	s := &Store{db: db, engine: e, local: local, now: now, wake: wake}
+	s.close = sync.OnceValue(func() error { return errors.Join(e.close(), db.Close()) })
+	return s
 }
 
 // ErrLocked says that another process has the database file open.
 var ErrLocked = errors.New("another canteen has this database open")
 
-// Close ends what the store does in the background and closes the database.
-func (s *Store) Close() error {
-	return errors.Join(s.engine.close(), s.db.Close())
-}
+// ErrClosed says that the store was closed before it came to a write.
+var ErrClosed = errors.New("the store is closed")
+
+// Close ends what the store does in the background and closes the database. Writes
+// that still wait get ErrClosed.
+func (s *Store) Close() error { return s.close() }
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	return s.db.QueryRowContext(ctx, `SELECT 1`).Scan(&one)
+	_, err := number(ctx, s.db, `SELECT 1`)
+	return err
 }
 
 // Wake is signalled when deliveries have become due by a commit.
 func (s *Store) Wake() <-chan struct{} { return s.wake }
 
 func (s *Store) rouse() {
+	signal(s.wake)
+	s.engine.notify()
+}
+
+// signal leaves a mark for whoever looks next; one mark is enough.
+func signal(c chan struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -111,8 +154,21 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// all reads every row of a query whose one column is a JSON document.
-func all[T any](ctx context.Context, q querier, query string, args ...any) ([]T, error) {
+// statementTimeout ends what a database does not answer, where the caller has set
+// no time of its own.
+const statementTimeout = 10 * time.Second
+
+func limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// collect reads every row of a query.
+func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	ctx, cancel := limit(ctx, statementTimeout)
+	defer cancel()
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -120,17 +176,33 @@ func all[T any](ctx context.Context, q querier, query string, args ...any) ([]T,
 	defer rows.Close()
 	var list []T
 	for rows.Next() {
-		var data []byte
-		if err := rows.Scan(&data); err != nil {
-			return nil, err
-		}
-		var v T
-		if err := json.Unmarshal(data, &v); err != nil {
+		v, err := scan(rows)
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, v)
 	}
 	return list, rows.Err()
+}
+
+// number reads the one number that a query gives; NULL and no row are 0.
+func number(ctx context.Context, q querier, query string, args ...any) (int64, error) {
+	list, err := collect(ctx, q, func(rows *sql.Rows) (n sql.NullInt64, err error) { return n, rows.Scan(&n) }, query, args...)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0].Int64, nil
+}
+
+// all reads every row of a query whose one column is a JSON document.
+func all[T any](ctx context.Context, q querier, query string, args ...any) ([]T, error) {
+	return collect(ctx, q, func(rows *sql.Rows) (v T, err error) {
+		var data []byte
+		if err := rows.Scan(&data); err != nil {
+			return v, err
+		}
+		return v, json.Unmarshal(data, &v)
+	}, query, args...)
 }
 
 // one reads a document, or nil when there is none.
@@ -145,7 +217,9 @@ func one[T any](ctx context.Context, q querier, query string, args ...any) (*T, 
 // Load implements bot.Store.
 func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 	var k bot.Known
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.isolation()})
+	ctx, cancel := limit(ctx, statementTimeout)
+	defer cancel()
+	tx, err := s.db.BeginTx(ctx, s.engine.snapshot())
 	if err != nil {
 		return k, err
 	}
@@ -195,14 +269,6 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 		k.Escalation, err = one[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE ref = $1`, int64(ref))
 	}
 	return k, err
-}
-
-// isolation is what lets several statements see one state of the database.
-func (s *Store) isolation() sql.IsolationLevel {
-	if s.engine.lock() != "" { // PostgreSQL
-		return sql.LevelRepeatableRead
-	}
-	return sql.LevelDefault
 }
 
 func seen(ctx context.Context, q querier, keys []string) (bot.Reply, bool, error) {
@@ -322,10 +388,7 @@ func saveEscalation(ctx context.Context, tx *sql.Tx, e bot.Escalation) error {
 	if err != nil {
 		return err
 	}
-	urgent, nearest := 0, ""
-	if e.Urgent {
-		urgent = 1
-	}
+	urgent, nearest := flag(e.Urgent), ""
 	if len(e.Candidates) > 0 {
 		nearest = e.Candidates[0].ID
 	}
@@ -335,8 +398,8 @@ func saveEscalation(ctx context.Context, tx *sql.Tx, e bot.Escalation) error {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (ref) DO NOTHING`,
 			int64(e.Ref), e.Version, e.State, urgent, e.Asker.ID, nearest, millis(e.OpenedAt), millis(e.AnsweredAt), string(data)))
 	} else {
-		n, err = affected(tx.ExecContext(ctx, `UPDATE escalation SET version = $1, state = $2, urgent = $3, answered_at = $4, data = $5 WHERE ref = $6 AND version = $7`,
-			e.Version, e.State, urgent, millis(e.AnsweredAt), string(data), int64(e.Ref), was))
+		n, err = affected(tx.ExecContext(ctx, `UPDATE escalation SET version = $1, state = $2, urgent = $3, person = $4, answered_at = $5, data = $6 WHERE ref = $7 AND version = $8`,
+			e.Version, e.State, urgent, e.Asker.ID, millis(e.AnsweredAt), string(data), int64(e.Ref), was))
 	}
 	if err == nil && n == 0 {
 		return fmt.Errorf("escalation %s: %w", e.Ref, bot.ErrConflict)
@@ -392,31 +455,18 @@ func (s *Store) Of(ctx context.Context, p bot.PersonID, n int) ([]bot.Escalation
 
 // AnswerTime implements bot.Store.
 func (s *Store) AnswerTime(ctx context.Context, since time.Time) (time.Duration, int, error) {
-	var n int
-	if err := s.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM escalation WHERE answered_at > $1`, millis(since)).Scan(&n); err != nil || n == 0 {
+	n, err := number(ctx, s.db, `SELECT COUNT(*) FROM escalation WHERE answered_at > $1`, millis(since))
+	if err != nil || n == 0 {
 		return 0, 0, err
 	}
-	var ms int64
-	err := s.db.QueryRowContext(ctx, `SELECT answered_at - opened_at FROM escalation WHERE answered_at > $1 ORDER BY answered_at - opened_at LIMIT 1 OFFSET $2`, millis(since), n/2).Scan(&ms)
-	return time.Duration(ms) * time.Millisecond, n, err
+	ms, err := number(ctx, s.db, `SELECT answered_at - opened_at FROM escalation WHERE answered_at > $1 ORDER BY answered_at - opened_at LIMIT 1 OFFSET $2`, millis(since), n/2)
+	return time.Duration(ms) * time.Millisecond, int(n), err
 }
 
 // Popular gives the entries shown most since a day, most first.
 func (s *Store) Popular(ctx context.Context, since time.Time, n int) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT entry FROM tally WHERE day >= $1 AND decision IN ('answer', 'shown') AND entry <> '' GROUP BY entry ORDER BY SUM(n) DESC, entry LIMIT $2`, since.UTC().Format(time.DateOnly), n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		list = append(list, id)
-	}
-	return list, rows.Err()
+	return collect(ctx, s.db, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+		`SELECT entry FROM tally WHERE day >= $1 AND decision IN ('answer', 'shown') AND entry <> '' GROUP BY entry ORDER BY SUM(n) DESC, entry LIMIT $2`, since.UTC().Format(time.DateOnly), n)
 }
 
 func (s *Store) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {

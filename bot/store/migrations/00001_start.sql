@@ -1,5 +1,10 @@
 -- What Canteen remembers. Times are Unix milliseconds. The data columns hold the
 -- bot's own types as JSON; what stands beside them is there to be looked up by.
+-- INTEGER PRIMARY KEY AUTOINCREMENT is put into PostgreSQL's words by postgres.go.
+--
+-- A later migration only adds what the version before it can live with (columns
+-- with a default, tables, indexes), since both run side by side during an upgrade;
+-- what is no longer used goes a version later. move.go lists what is exported.
 -- +goose Up
 -- Every key under which a message may come again, with what it was answered.
 CREATE TABLE inbound (
@@ -26,7 +31,7 @@ CREATE INDEX question_asked ON question (person, place, at);
 CREATE INDEX question_at ON question (at);
 
 CREATE TABLE escalation (
-    ref         BIGINT PRIMARY KEY,
+    ref         INTEGER PRIMARY KEY AUTOINCREMENT,
     version     BIGINT NOT NULL,
     state       TEXT   NOT NULL,
     urgent      BIGINT NOT NULL,
