@@ -46,7 +46,7 @@ type calibrator struct {
 // shrink is how many phrasings' worth of trust the default calibrator has
 // against one fitted on the folder: with 6 entries "what is the wifi code" got
 // .95 from a calibrator fitted on those alone.
-const shrink = 50
+var shrink = 50.
 
 // unknownCap is the most that a question without a single known word of
 // content may get, unless it is a phrasing to the letter.
@@ -75,7 +75,10 @@ func (ix *Index) look(s *scratch, toks []token) {
 	p1 := min(max(float64(t.p), 1e-4), 1-1e-4)
 	s.sig[sigOdds] = math.Log(p1/(1-p1))/6 + .5
 	s.sig[sigMargin] = p1 - p2
-	cos, near := ix.nearest(s, int(t.doc))
+	cos, near := t.cos, t.near
+	if !t.known {
+		cos, near = ix.nearest(s, int(t.doc))
+	}
 	own := toks[s.clause.from:s.clause.to]
 	if len(own) < len(toks) {
 		ix.features(s, own)
@@ -238,7 +241,10 @@ func (ix *Index) result(s *scratch, n int) Result {
 		if i < n {
 			near := s.near
 			if i > 0 {
-				_, near = ix.nearest(s, int(t.doc))
+				near = t.near
+				if !t.known {
+					_, near = ix.nearest(s, int(t.doc))
+				}
 			}
 			left = min(left, c)
 			r.Candidates = append(r.Candidates, Candidate{ID: ix.docs[t.doc].ID, Confidence: left, Phrasing: near})
@@ -305,7 +311,7 @@ func (ix *Index) calibrate(ctx context.Context) (calibrator, error) {
 		}
 		obs = append(obs, o...)
 	}
-	trust := float64(n) / float64(n+shrink)
+	trust := float64(n) / (float64(n) + shrink)
 	return calibrator{
 		Right: blend(regress(obs, func(o *observation) bool { return o.right }), def.Right, trust),
 		Any:   blend(regress(obs, func(o *observation) bool { return o.any }), def.Any, trust),
@@ -373,13 +379,4 @@ func regress(obs []observation, want func(*observation) bool) logistic {
 		}
 	}
 	return l
-}
-
-// defaultCalibrator is what is trusted before, and in small folders beside,
-// the folder's own.
-func defaultCalibrator(fitted bool) calibrator {
-	return calibrator{
-		Right: logistic{W: signals{4, 1, 2, 1, 1, 1, 1, 0}, Bias: -5},
-		Any:   logistic{W: signals{3, 1, 3, 2, 2, 1, 1, 0}, Bias: -5},
-	}
 }

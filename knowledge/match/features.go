@@ -2,8 +2,7 @@ package match
 
 import (
 	"math"
-
-	"github.com/kljensen/snowball/english"
+	"sync/atomic"
 )
 
 // Blocks of features. Each is brought to length one by itself, then weighted.
@@ -28,7 +27,7 @@ var tune = struct {
 	SW, CW, CGamma, Kin, KinChars, SIdf, Avg                    float64
 	ClauseW, ClauseK, ClauseAsk, ClauseLo, ClauseHi, Temp, Drop float64
 }{
-	W: [blocks]float32{1, .44, .6, .86}, IdfPow: .57, StopW: .6, K1: 1.2, B: .5, Cands: 32, Epochs: 8, LR: 1.55, BMW: .5, PairGap: 6, CharMin: 2, CharMax: 3, SmCands: 16, SW: 1.3, CW: .2, CGamma: .6, Kin: .6, SIdf: .5, ClauseW: .5, ClauseK: .7, ClauseAsk: 1.3, ClauseLo: 8, ClauseHi: 24, Temp: 2.5,
+	W: [blocks]float32{1, .44, .6, .86}, IdfPow: .57, StopW: .6, K1: 1.2, B: .5, Cands: 32, Epochs: 8, LR: 1.55, BMW: .5, PairGap: 6, CharMin: 2, CharMax: 3, SmCands: 16, SW: 1.3, CW: .2, CGamma: .6, Kin: .6, SIdf: .5, ClauseW: .5, ClauseK: .7, ClauseAsk: 1.3, ClauseLo: 14, ClauseHi: 30, Temp: 2.5,
 }
 
 // word is a word that the folder knows, with the features that it brings.
@@ -59,8 +58,6 @@ type phrasings struct {
 }
 
 func (p *phrasings) vector(i uint32) []feat { return p.feats[p.off[i]:p.off[i+1]] }
-
-func stemOf(w string) string { return english.Stem(w, true) }
 
 // key of a feature: its block and what it is made of.
 func key(block int, a, b uint32) uint64 {
@@ -203,6 +200,7 @@ func build(docs []Document, lex Lexicon) *Index {
 		words: map[string]int32{},
 		stems: map[string]int32{},
 		feats: map[uint64]uint32{},
+		kins:  make([]atomic.Int32, len(senses().rows)),
 	}
 	ix.pool.New = func() any { return ix.newScratch() }
 	// First the words: phrasings are read without spelling, so all are known.
@@ -308,7 +306,7 @@ func (ix *Index) gather() {
 // phrasings of every folds'th document. It shares words and features.
 func (ix *Index) without(fold, folds int) *Index {
 	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
-		feats: ix.feats, block: ix.block, spell: ix.spell}
+		feats: ix.feats, block: ix.block, spell: ix.spell, kins: make([]atomic.Int32, len(ix.kins))}
 	dim := senses().dim
 	from, to := &ix.phr, &out.phr
 	for d := range ix.docs {

@@ -14,6 +14,7 @@ package match
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // Document is one thing that a question can be about.
@@ -67,7 +68,8 @@ type Index struct {
 	mean  []float32 // by document, a row each: the mean sense of its phrasings
 	names [][]named // by document: the distinct words of its phrasings
 	spell *speller
-	model *softmax // nil until fitted
+	kins  []atomic.Int32 // by row of senses: word nearest in sense plus 2, or 0 where not yet looked for
+	model *softmax       // nil until fitted
 	cal   calibrator
 	pool  sync.Pool // of *scratch
 }

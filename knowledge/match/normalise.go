@@ -273,7 +273,11 @@ func (ix *Index) read(s *scratch, text string) []token {
 			return
 		}
 		g := uint8(gap)
-		if ts, ok := ix.lex.textspeak[string(w)]; ok {
+		ts, ok := ix.lex.textspeak[string(w)]
+		if !ok {
+			ts, ok = contractions[string(w)]
+		}
+		if ok {
 			typed := string(w)
 			for _, t := range ts {
 				toks = append(toks, ix.known(t, g, typed))

@@ -135,6 +135,9 @@ type scored struct {
 	bm, sm, cs float32
 	clash      float32 // names another of a distinct set
 	z          float32 // what it is ranked by
+	cos        float32 // likeness to its nearest phrasing, where known
+	near       int
+	known      bool
 	p          float32 // share among the candidates
 }
 
@@ -272,13 +275,7 @@ func (ix *Index) combine(top []scored) {
 		top[i].z -= clashCost * top[i].clash
 	}
 	slices.SortStableFunc(top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
-	sum := 0.
-	for i := range top {
-		sum += math.Exp(float64(top[i].z - top[0].z))
-	}
-	for i := range top {
-		top[i].p = float32(math.Exp(float64(top[i].z-top[0].z)) / sum)
-	}
+	share(top)
 }
 
 func spread(top []scored, of func(*scored) float64) (mean, dev float64) {
@@ -309,7 +306,49 @@ func (ix *Index) rank(s *scratch, question string) {
 		ix.rankClauses(s, toks, parts)
 	}
 	if len(s.top) > 0 {
+		ix.liken(s)
 		ix.look(s, toks)
+	}
+}
+
+// Where the first candidate is in doubt, the likeness of the next few to their
+// nearest phrasing speaks too, in logits: it takes time, and gives .2 points
+// on BANKING77 and 1 on messages with a story.
+const (
+	doubt     = .9
+	doubtful  = 4
+	likeLogit = 4
+)
+
+// liken reorders the first candidates by their nearest phrasings.
+func (ix *Index) liken(s *scratch) {
+	if s.top[0].p > doubt || len(s.top) < 2 {
+		return
+	}
+	few := s.top[:min(doubtful, len(s.top))]
+	for i := range few {
+		t := &few[i]
+		t.cos, t.near = ix.nearest(s, int(t.doc))
+		t.known = true
+		t.z += likeLogit * t.cos
+	}
+	// The others stay where they are: they gain what the last of these gained.
+	last := likeLogit * few[len(few)-1].cos
+	for i := range s.top[len(few):] {
+		s.top[len(few)+i].z += last
+	}
+	slices.SortStableFunc(s.top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
+	share(s.top)
+}
+
+// share makes probabilities of z.
+func share(top []scored) {
+	sum := 0.
+	for i := range top {
+		sum += math.Exp(float64(top[i].z - top[0].z))
+	}
+	for i := range top {
+		top[i].p = float32(math.Exp(float64(top[i].z-top[0].z)) / sum)
 	}
 }
 

@@ -21,6 +21,7 @@ type wordVectors struct {
 	dim  int
 	rows map[string]int32 // in order of frequency
 	at   []int8
+	norm []float32
 }
 
 var senses = sync.OnceValue(func() *wordVectors {
@@ -43,6 +44,13 @@ var senses = sync.OnceValue(func() *wordVectors {
 	v.at = make([]int8, len(b))
 	for i, c := range b {
 		v.at[i] = int8(c)
+	}
+	for i := range n {
+		sum := 0.
+		for _, x := range v.row(int32(i)) {
+			sum += float64(x) * float64(x)
+		}
+		v.norm = append(v.norm, float32(math.Sqrt(sum)))
 	}
 	return v
 })
@@ -111,37 +119,37 @@ func dot(a, b []float32) float32 {
 }
 
 // kin returns the folder's word nearest in sense to one that it does not
-// know, or -1.
+// know, or -1. What it finds is kept, for a search costs more than a question.
 func (ix *Index) kin(w string) int32 {
 	v := senses()
 	row, ok := v.rows[w]
 	if !ok {
 		return -1
 	}
-	a := v.at[int(row)*v.dim : (int(row)+1)*v.dim]
-	na := norm8(a)
-	best, sim := int32(-1), float32(tune.Kin)
+	if k := ix.kins[row].Load(); k != 0 {
+		return k - 2
+	}
+	a := v.row(row)
+	best, sim := int32(-1), float32(tune.Kin)*v.norm[row]
 	for i := range ix.vocab {
 		o := &ix.vocab[i]
 		if o.sense < 0 || o.stop || ix.idf[o.stem] == 0 {
 			continue
 		}
-		b := v.at[int(o.sense)*v.dim : (int(o.sense)+1)*v.dim]
-		s := int32(0)
-		for k, x := range a {
-			s += int32(x) * int32(b[k])
+		b := v.row(o.sense)[:len(a)]
+		var s0, s1, s2, s3 int32
+		for k := 0; k+4 <= len(a); k += 4 {
+			s0 += int32(a[k]) * int32(b[k])
+			s1 += int32(a[k+1]) * int32(b[k+1])
+			s2 += int32(a[k+2]) * int32(b[k+2])
+			s3 += int32(a[k+3]) * int32(b[k+3])
 		}
-		if c := float32(s) / (na * norm8(b)); c > sim {
+		if c := float32(s0+s1+s2+s3) / v.norm[o.sense]; c > sim {
 			best, sim = int32(i), c
 		}
 	}
+	ix.kins[row].Store(best + 2)
 	return best
 }
 
-func norm8(a []int8) float32 {
-	s := int32(0)
-	for _, x := range a {
-		s += int32(x) * int32(x)
-	}
-	return float32(math.Sqrt(float64(s)))
-}
+func (v *wordVectors) row(i int32) []int8 { return v.at[int(i)*v.dim : (int(i)+1)*v.dim] }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/bits"
 	"math/rand/v2"
+	"slices"
 )
 
 // softmax is a multinomial logistic regression whose weights stand beside the
@@ -41,7 +43,7 @@ func (ix *Index) fit(ctx context.Context) (*Index, error) {
 	}
 	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
 		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, names: ix.names,
-		mean: ix.mean, spell: ix.spell, model: m, cal: f.cal}
+		mean: ix.mean, spell: ix.spell, kins: ix.kins, model: m, cal: f.cal}
 	out.pool.New = func() any { return out.newScratch() }
 	return out, nil
 }
@@ -121,23 +123,23 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 	return m, nil
 }
 
-// examples finds the rivals of every phrasing.
+// examples finds the rivals of every phrasing: by words and sense alone, for
+// character n-grams touch nearly every document and change few rivals.
 func (ix *Index) examples() []example {
 	s := ix.newScratch()
 	dim := len(s.sense)
 	exs := make([]example, len(ix.phr.doc))
-	slot := make([]int8, len(ix.docs)) // place among rivals, from 1
-	type shared struct {
-		post uint32
-		from uint16
-		slot int8
-	}
-	var all []shared
+	member := ix.inv.members(len(ix.docs))
+	var posts []uint32
+	var from []uint16
 	for i := range exs {
 		e := &exs[i]
 		fs := ix.phr.vector(uint32(i))
 		clear(s.bm)
 		for _, f := range fs {
+			if ix.block[f.id] == chars {
+				continue
+			}
 			for k := ix.inv.off[f.id]; k < ix.inv.off[f.id+1]; k++ {
 				s.bm[ix.inv.doc[k]] += f.x * ix.inv.bm[k]
 			}
@@ -156,39 +158,75 @@ func (ix *Index) examples() []example {
 		}
 		e.docs = make([]int32, len(s.top))
 		e.ends = make([]uint32, len(s.top))
+		posts, from = posts[:0], from[:0]
 		for c, t := range s.top {
 			if t.doc == own {
 				e.own = int8(c)
 			}
 			e.docs[c] = t.doc
-			slot[t.doc] = int8(c) + 1
-		}
-		all = all[:0]
-		for j, f := range fs {
-			for k := ix.inv.off[f.id]; k < ix.inv.off[f.id+1]; k++ {
-				if c := slot[ix.inv.doc[k]]; c > 0 {
-					all = append(all, shared{k, uint16(j), c - 1})
-					e.ends[c-1]++
+			for j, f := range fs {
+				if k, ok := member.find(f.id, uint32(t.doc)); ok {
+					posts = append(posts, k)
+					from = append(from, uint16(j))
 				}
 			}
+			e.ends[c] = uint32(len(posts))
 		}
-		var next [64]uint32
-		sum := uint32(0)
-		for c := range e.ends {
-			next[c] = sum
-			sum += e.ends[c]
-			e.ends[c] = sum
-		}
-		e.posts = make([]uint32, sum)
-		e.from = make([]uint16, sum)
-		for _, x := range all {
-			e.posts[next[x.slot]] = x.post
-			e.from[next[x.slot]] = x.from
-			next[x.slot]++
-		}
-		for _, d := range e.docs {
-			slot[d] = 0
-		}
+		e.posts = slices.Clone(posts)
+		e.from = slices.Clone(from)
 	}
 	return exs
+}
+
+// members finds the posting of a feature in a document: by bits and counts
+// where the list is long, by looking through it where it is short.
+type members struct {
+	inv  *inverted
+	at   []int32 // by feature, into bits, or -1
+	bits []uint64
+	rank []uint16 // beside bits: postings before
+	n    int      // words of bits a feature
+}
+
+const shortList = 12
+
+func (inv *inverted) members(docs int) *members {
+	m := &members{inv: inv, n: (docs + 63) / 64, at: make([]int32, len(inv.off)-1)}
+	for f := range m.at {
+		list := inv.doc[inv.off[f]:inv.off[f+1]]
+		if len(list) <= shortList {
+			m.at[f] = -1
+			continue
+		}
+		m.at[f] = int32(len(m.bits))
+		row := make([]uint64, m.n)
+		for _, d := range list {
+			row[d/64] |= 1 << (d % 64)
+		}
+		count := 0
+		for _, w := range row {
+			m.bits = append(m.bits, w)
+			m.rank = append(m.rank, uint16(count))
+			count += bits.OnesCount64(w)
+		}
+	}
+	return m
+}
+
+func (m *members) find(f, d uint32) (uint32, bool) {
+	lo := m.inv.off[f]
+	if at := m.at[f]; at >= 0 {
+		i := uint32(at) + d/64
+		w, bit := m.bits[i], uint64(1)<<(d%64)
+		if w&bit == 0 {
+			return 0, false
+		}
+		return lo + uint32(m.rank[i]) + uint32(bits.OnesCount64(w&(bit-1))), true
+	}
+	for k, x := range m.inv.doc[lo:m.inv.off[f+1]] {
+		if uint32(x) == d {
+			return lo + uint32(k), true
+		}
+	}
+	return 0, false
 }

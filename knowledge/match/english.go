@@ -1,0 +1,54 @@
+package match
+
+import (
+	"strings"
+
+	"github.com/kljensen/snowball/english"
+)
+
+// contractions, without their apostrophes, and what they stand for: "hasn't"
+// and "has not" are one, and "not" is never hidden inside a word.
+var contractions = func() map[string][]string {
+	m := map[string][]string{}
+	for _, l := range strings.Split(`aint am not|arent are not|cant can not|cannot can not|couldnt could not|didnt did not|doesnt does not
+dont do not|hadnt had not|hasnt has not|havent have not|isnt is not|mustnt must not|neednt need not|shouldnt should not|wasnt was not
+werent were not|wont will not|wouldnt would not|whats what is|hows how is|wheres where is|whos who is|whys why is|whens when is
+im i am|ive i have|youve you have|weve we have|theyve they have|youre you are|theyre they are|thats that is|theres there is|lets let us`, "\n") {
+		for _, c := range strings.Split(l, "|") {
+			w := strings.Fields(c)
+			m[w[0]] = w[1:]
+		}
+	}
+	return m
+}()
+
+// irregular forms that stemming does not bring together.
+var irregular = func() map[string]string {
+	m := map[string]string{}
+	for _, l := range strings.Fields(`went:go gone:go goes:go paid:pay sent:send got:get gotten:get bought:buy lost:lose stole:steal stolen:steal
+took:take taken:take made:make broke:break broken:break forgot:forget forgotten:forget gave:give given:give wrote:write written:write
+saw:see seen:see said:say told:tell found:find kept:keep left:leave lent:lend spent:spend met:meet thought:think knew:know known:know
+came:come became:become began:begin begun:begin chose:choose chosen:choose done:do did:do does:do had:have has:have held:hold heard:hear shown:show spoke:speak spoken:speak stuck:stick sold:sell withdrew:withdraw withdrawn:withdraw
+children:child people:person men:man women:woman lives:life`) {
+		a, b, _ := strings.Cut(l, ":")
+		m[a] = b
+	}
+	return m
+}()
+
+// stemOf brings the forms of a word together, British and American spelling
+// included.
+func stemOf(w string) string {
+	if b, ok := irregular[w]; ok {
+		w = b
+	}
+	if len(w) > 6 { // organize, not size
+		if i := strings.LastIndex(w, "iz"); i > 2 && i >= len(w)-7 {
+			switch w[i+2:] {
+			case "e", "es", "ed", "er", "ers", "ing", "ation", "ations":
+				w = w[:i] + "is" + w[i+2:]
+			}
+		}
+	}
+	return english.Stem(w, true)
+}
