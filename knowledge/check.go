@@ -3,6 +3,8 @@ package knowledge
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -55,10 +57,13 @@ func (b *Base) Check(now time.Time) Problems {
 		}
 	}
 	texts := mapped(asked, func(p phrasing) string { return p.text })
-	nearCopies(texts, texts, func(i, j int) {
-		if a, b := asked[i], asked[j]; i < j && a.entry != b.entry {
-			problems = append(problems, Problem{b.path, b.at.line, b.at.column, fmt.Sprintf("nearly the phrasing %q of %s", a.text, a.entry), true})
+	nearCopies(texts, texts, func(i, j int) bool {
+		a, b := asked[i], asked[j]
+		if i > j || a.entry == b.entry {
+			return true
 		}
+		problems = append(problems, Problem{b.path, b.at.line, b.at.column, fmt.Sprintf("nearly the phrasing %q of %s", a.text, a.entry), true})
+		return false // one is enough to say so
 	})
 	return problems.sort()
 }
@@ -74,9 +79,10 @@ func (b *Base) Against(rows []string) Problems {
 		}
 	}
 	var problems Problems
-	nearCopies(mapped(asked, func(p phrasing) string { return p.text }), rows, func(i, j int) {
+	nearCopies(mapped(asked, func(p phrasing) string { return p.text }), rows, func(i, j int) bool {
 		a := asked[i]
 		problems = append(problems, Problem{a.path, a.at.line, a.at.column, fmt.Sprintf("%q nearly copies row %d of the test: %q", a.text, j+1, rows[j]), false})
+		return true
 	})
 	return problems.sort()
 }
@@ -216,90 +222,125 @@ func shorten(s string) string {
 	return s
 }
 
-// likeness is a text as two sets of features, rare ones first.
-type likeness struct{ words, grams []int32 }
-
 // nearCopies calls yield for each text of a and text of b that are near
-// copies. It compares only those that share one of their rare features: two
-// sets that overlap enough must share one of the first few.
-func nearCopies(a, b []string, yield func(i, j int)) {
-	ids := map[string]int32{}
-	var count []int32
-	id := func(f string) int32 {
-		n, ok := ids[f]
-		if !ok {
-			n = int32(len(count))
-			ids[f] = n
-			count = append(count, 0)
-		}
-		count[n]++
-		return n
-	}
-	read := func(texts []string) []likeness {
-		return mapped(texts, func(t string) likeness {
-			words := splitWords(normalText(t), nil)
-			var l likeness
-			runes := []rune("  " + strings.Join(words, " ") + " ")
-			if len(words) > 0 {
-				for i := 0; i+3 <= len(runes); i++ {
-					l.grams = append(l.grams, id("3"+string(runes[i:i+3])))
+// copies, until it says to leave that text of b.
+func nearCopies(a, b []string, yield func(i, j int) bool) {
+	split := func(texts []string) (words, grams [][]string) {
+		for _, t := range texts {
+			w := splitWords(normalText(t), nil)
+			words = append(words, w)
+			var g []string
+			if r := []rune("  " + strings.Join(w, " ") + " "); len(w) > 0 {
+				for i := 0; i+3 <= len(r); i++ {
+					g = append(g, string(r[i:i+3]))
 				}
 			}
-			for _, w := range words {
-				l.words = append(l.words, id("w"+w))
+			grams = append(grams, g)
+		}
+		return words, grams
+	}
+	aw, ag := split(a)
+	bw, bg := split(b)
+	words := newJoin(aw, bw, nearWords)
+	grams := newJoin(ag, bg, nearGrams/(2-nearGrams)) // as Jaccard
+	seen := make([]int, len(a))
+next:
+	for j := range b {
+		for i := range words.like(j) {
+			if min(len(words.a[i]), len(words.b[j])) < 3 {
+				continue
 			}
-			return l
-		})
-	}
-	as := read(a)
-	bs := read(b)
-	rank := func(l []int32) []int32 {
-		slices.SortFunc(l, func(x, y int32) int { return cmp.Or(cmp.Compare(count[x], count[y]), cmp.Compare(x, y)) })
-		return slices.Compact(l)
-	}
-	for _, ls := range [][]likeness{as, bs} {
-		for i := range ls {
-			ls[i].words, ls[i].grams = rank(ls[i].words), rank(ls[i].grams)
+			seen[i] = j + 1
+			if !yield(i, j) {
+				continue next
+			}
+		}
+		for i := range grams.like(j) {
+			if seen[i] != j+1 && !yield(i, j) {
+				continue next
+			}
 		}
 	}
-	const gramsJaccard = nearGrams / (2 - nearGrams)
-	head := func(l []int32, share float64) []int32 {
-		return l[:len(l)-int(math.Ceil(share*float64(len(l))-1e-9))+min(1, len(l))]
-	}
-	index := map[int32][]int32{}
-	for i, l := range as {
-		for _, f := range append(slices.Clone(head(l.words, nearWords)), head(l.grams, gramsJaccard)...) {
-			index[f] = append(index[f], int32(i))
+}
+
+// join finds pairs of sets that share enough (Jaccard). Sets have their rare
+// members first: two sets that share enough have one of their first in common.
+type join struct {
+	a, b  [][]int32
+	share float64
+	index map[int32][]posting
+	seen  []int
+}
+
+// posting says that a set has a member at a position.
+type posting struct{ set, position int32 }
+
+func newJoin(a, b [][]string, share float64) *join {
+	x := &join{share: share, index: map[int32][]posting{}, seen: make([]int, len(a))}
+	count := map[string]int{}
+	for _, l := range slices.Concat(a, b) {
+		for _, f := range l {
+			count[f]++
 		}
 	}
-	seen := make([]int, len(as))
-	for j, l := range bs {
-		for _, f := range append(slices.Clone(head(l.words, nearWords)), head(l.grams, gramsJaccard)...) {
-			for _, i := range index[f] {
-				if seen[i] == j+1 {
+	order := slices.SortedFunc(maps.Keys(count), func(f, g string) int {
+		return cmp.Or(cmp.Compare(count[f], count[g]), cmp.Compare(f, g))
+	})
+	number := make(map[string]int32, len(order))
+	for i, f := range order {
+		number[f] = int32(i)
+	}
+	set := func(l []string) []int32 {
+		s := mapped(l, func(f string) int32 { return number[f] })
+		slices.Sort(s)
+		return slices.Compact(s)
+	}
+	x.a, x.b = mapped(a, set), mapped(b, set)
+	for i, s := range x.a {
+		for p, f := range s[:x.head(len(s))] {
+			x.index[f] = append(x.index[f], posting{int32(i), int32(p)})
+		}
+	}
+	return x
+}
+
+// head is how many of n members another set must share one of.
+func (x *join) head(n int) int {
+	return n - int(math.Ceil(x.share*float64(n)-1e-9)) + min(1, n)
+}
+
+// like yields the sets of a that are like a set of b.
+func (x *join) like(j int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		b := x.b[j]
+		for q, f := range b[:x.head(len(b))] {
+			for _, p := range x.index[f] {
+				a := x.a[p.set]
+				// What they can share at most, as this is the first member.
+				most := min(len(a)-int(p.position), len(b)-q)
+				if x.seen[p.set] == j+1 || !x.enough(most, len(a)+len(b)) {
 					continue
 				}
-				seen[i] = j + 1
-				k := as[i]
-				words := shared(k.words, l.words, count)
-				union := len(k.words) + len(l.words) - words
-				grams := shared(k.grams, l.grams, count)
-				if min(len(k.words), len(l.words)) >= 3 && float64(words) >= nearWords*float64(union) ||
-					2*float64(grams) >= nearGrams*float64(len(k.grams)+len(l.grams)) {
-					yield(int(i), j)
+				x.seen[p.set] = j + 1
+				if x.enough(shared(a, b), len(a)+len(b)) && !yield(int(p.set)) {
+					return
 				}
 			}
 		}
 	}
 }
 
-// shared counts what two sets, sorted alike, have in common.
-func shared(a, b []int32, count []int32) (n int) {
+func (x *join) enough(shared, both int) bool {
+	return float64(shared) >= x.share*float64(both-shared)-1e-9
+}
+
+// shared counts what two sorted sets have in common.
+func shared(a, b []int32) (n int) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch c := cmp.Or(cmp.Compare(count[a[i]], count[b[j]]), cmp.Compare(a[i], b[j])); {
-		case c == 0:
+		switch {
+		case a[i] == b[j]:
 			n, i, j = n+1, i+1, j+1
-		case c < 0:
+		case a[i] < b[j]:
 			i++
 		default:
 			j++

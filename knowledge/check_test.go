@@ -94,7 +94,7 @@ func TestNearCopiesMissesNothing(t *testing.T) {
 		texts = append(texts, strings.Join(t, " "))
 	}
 	found := map[[2]int]bool{}
-	nearCopies(texts, texts, func(i, j int) { found[[2]int{i, j}] = true })
+	nearCopies(texts, texts, func(i, j int) bool { found[[2]int{i, j}] = true; return true })
 	all := 0
 	for i, a := range texts {
 		for j, b := range texts {

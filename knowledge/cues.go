@@ -107,7 +107,7 @@ var upper = regexp.MustCompile(`(^|[^\\])[A-Z]`)
 // laneIndex finds cues. Words are looked up by the first of them; patterns run
 // only where their literals stand in the text.
 type laneIndex struct {
-	lanes     []*Entry // in order of precedence
+	lanes     []*Entry
 	cues      []laneCue
 	first     map[string][]int32 // cue numbers by first word
 	open      map[string][]int32 // the same, any ending
@@ -127,16 +127,9 @@ type laneCue struct {
 	rank int
 }
 
-func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
+// newLaneIndex takes the lanes among entries, which are sorted by id.
+func newLaneIndex(entries []*Entry, cues func(id string) []cue, textspeak map[string]string) *laneIndex {
 	x := &laneIndex{first: map[string][]int32{}, open: map[string][]int32{}, textspeak: map[string][]phrase{}, filter: newPrefilter()}
-	for _, e := range entries {
-		if e.Lane() != "" {
-			x.lanes = append(x.lanes, e)
-		}
-	}
-	slices.SortStableFunc(x.lanes, func(a, b *Entry) int {
-		return cmp.Or(cmp.Compare(laneRank(a.Lane()), laneRank(b.Lane())), cmp.Compare(a.ID, b.ID))
-	})
 	for _, k := range sortedKeys(textspeak) {
 		if w := splitWords(normalText(k), nil); len(w) > 0 {
 			x.textspeak[w[0]] = append(x.textspeak[w[0]], phrase{w, splitWords(normalText(textspeak[k]), nil)})
@@ -145,12 +138,14 @@ func newLaneIndex(entries []*Entry, textspeak map[string]string) *laneIndex {
 	for _, ps := range x.textspeak {
 		slices.SortStableFunc(ps, func(a, b phrase) int { return cmp.Compare(len(b.typed), len(a.typed)) })
 	}
+	for _, e := range entries {
+		if e.Lane() != "" {
+			x.lanes = append(x.lanes, e)
+		}
+	}
+	slices.SortStableFunc(x.lanes, func(a, b *Entry) int { return cmp.Compare(laneRank(a.Lane()), laneRank(b.Lane())) })
 	for i, e := range x.lanes {
-		for _, text := range e.Cues {
-			c, err := parseCue(text)
-			if err != nil {
-				continue // reported by parseEntry
-			}
+		for _, c := range cues(e.ID) {
 			x.add(c, i, laneRank(e.Lane()))
 			if r, changed := x.repairCue(c); changed {
 				x.add(r, i, laneRank(e.Lane()))

@@ -164,8 +164,8 @@ func FuzzCue(f *testing.F) {
 		if strings.ContainsAny(text, "\n\r") || oneLine(text) != strings.TrimSpace(text) {
 			return
 		}
-		e := Entry{ID: "lanes/x", Route: Private, Cues: []string{c.text}}
-		x := newLaneIndex([]*Entry{&e}, nil)
+		e := Entry{ID: "lanes/x", Route: Private}
+		x := newLaneIndex([]*Entry{&e}, func(string) []cue { return []cue{c} }, nil)
 		x.find(question)
 		// Words meet themselves.
 		if c.pattern == nil {

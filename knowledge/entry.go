@@ -88,7 +88,7 @@ type source struct {
 	bodyAt    at // first line of the body's text
 	sinceAt   at
 	phrasings []at
-	cues      []at
+	cues      []cue
 	see       []at
 	facts     []at
 }
@@ -180,12 +180,15 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			s.Phrasings, s.phrasings = append(s.Phrasings, items...), append(s.phrasings, places...)
 		case secCues:
 			items, places := p.bullets(text, start, section)
+			s.Cues = append(s.Cues, items...)
 			for i, item := range items {
-				if _, err := parseCue(item); err != nil {
+				c, err := parseCue(item)
+				if err != nil {
 					p.add(places[i], "cue %q: %v", item, err)
+					continue
 				}
+				s.cues = append(s.cues, c)
 			}
-			s.Cues, s.cues = append(s.Cues, items...), append(s.cues, places...)
 		case secSee:
 			s.seeAlso(p, text, start)
 		}
@@ -211,6 +214,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			continue
 		case level == 1 && !titled:
 			titled = true
+			s.Title, s.titleAt = name, at{i + 1, 3}
 			p.add(place, "the title stands below a section: put it first")
 		case level == 1:
 			p.add(place, "a second title: an entry has one line that starts with a single #")

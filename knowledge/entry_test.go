@@ -58,6 +58,7 @@ func TestLane(t *testing.T) {
 func FuzzEntry(f *testing.F) {
 	f.Add([]byte("---\nfacts: [F14]\nroute: private\nreview_by: 2027-01-02\n---\n# T\n\nB {{.Comms}}\n\n## Since then\ns\n\n## Asked as\n- a\n\n## See also\n- [x](y.md)\n\n## Cues\n- a b*\n- /x+/\n"))
 	f.Add([]byte("\ufeff# T\r\n\r\nB\r\n## Asked as\r\n* a\r\n"))
+	f.Add([]byte("## Asked as\n- a\n# T\n"))
 	f.Add([]byte("---\nsource: &a [*a]\n---\n# #\n#\n## \n##Cues"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, problems := parseEntry("a/b", "f", data)

@@ -184,7 +184,7 @@ func build(layers []*layer) (*Base, Problems) {
 		}
 	}
 	problems = append(problems, b.join()...)
-	b.lanes = newLaneIndex(b.entries, b.lexicon.Textspeak)
+	b.lanes = newLaneIndex(b.entries, func(id string) []cue { return b.sources[id].cues }, b.lexicon.Textspeak)
 	b.index = sync.OnceValue(func() *match.Index { return match.Build(b.Documents(), b.lexicon) })
 	b.suggest = sync.OnceValue(func() suggestions { return newSuggestions(b.entries) })
 	return b, problems

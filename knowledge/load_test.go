@@ -290,13 +290,19 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// wide is a folder of n entries with m phrasings each.
+// wide is a folder of n entries with m phrasings of eight words each.
 func wide(n, m int) fstest.MapFS {
 	f := fstest.MapFS{}
+	seed := uint32(1)
 	for i := range n {
 		e := Entry{ID: fmt.Sprintf("n/%d", i), Title: fmt.Sprintf("Class %d", i), Body: "The answer."}
 		for j := range m {
-			e.Phrasings = append(e.Phrasings, fmt.Sprintf("question %d of the class with the number %d please", j, i))
+			words := []string{fmt.Sprintf("q%dx%d", i, j)}
+			for range 7 {
+				seed = seed*1664525 + 1013904223
+				words = append(words, fmt.Sprintf("word%d", (seed>>8)%2000))
+			}
+			e.Phrasings = append(e.Phrasings, strings.Join(words, " "))
 		}
 		f["faq/"+e.ID+".md"] = &fstest.MapFile{Data: Format(e)}
 	}

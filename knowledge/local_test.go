@@ -40,6 +40,7 @@ crisis:
 hours: {days: [monday, Wed, fri], from: "08:30", to: 5pm}
 bank_holidays: [2026-12-25, 2026-12-28]
 time_zone: Europe/Paris
+reminders: {unclaimed: 30m}
 reply_promise: They answer when they can.
 `).Local()
 	if l.Organisation.Name != "Ashdown Trust" || l.ITSecurity.String() != "the IT service desk (phone 01234 5678)" || l.HR.Name != "the HR team" {
@@ -47,6 +48,9 @@ reply_promise: They answer when they can.
 	}
 	if !slices.Equal(l.Crisis, CrisisLines{{"England", "call 111"}}) || l.Zone.String() != "Europe/Paris" || l.ReplyPromise != "They answer when they can." {
 		t.Errorf("%+v", l)
+	}
+	if l.Reminders != (Reminders{Unclaimed: 30 * time.Minute, Unanswered: 8 * time.Hour}) {
+		t.Errorf("reminders %+v", l.Reminders)
 	}
 	if got, want := l.Hours.String(), "Monday, Wednesday and Friday, 8:30am to 5pm"; got != want {
 		t.Errorf("hours %q, want %q", got, want)
