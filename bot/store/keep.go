@@ -80,8 +80,7 @@ func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 				return err
 			}
 			// What the cards show of it goes too, and what they would have shown.
-			cards, err := collect(ctx, tx, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
-				`SELECT id FROM delivery WHERE ref = $1 AND id LIKE 'card-%'`, int64(e.Ref))
+			cards, err := collect(ctx, tx, scanText, `SELECT id FROM delivery WHERE ref = $1 AND id LIKE 'card-%'`, int64(e.Ref))
 			if err != nil {
 				return err
 			}

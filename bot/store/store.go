@@ -194,6 +194,8 @@ func number(ctx context.Context, q querier, query string, args ...any) (int64, e
 	return list[0].Int64, nil
 }
 
+func scanText(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) }
+
 // all reads every row of a query whose one column is a JSON document.
 func all[T any](ctx context.Context, q querier, query string, args ...any) ([]T, error) {
 	return collect(ctx, q, func(rows *sql.Rows) (v T, err error) {
@@ -465,8 +467,7 @@ func (s *Store) AnswerTime(ctx context.Context, since time.Time) (time.Duration,
 
 // Popular gives the entries shown most since a day, most first.
 func (s *Store) Popular(ctx context.Context, since time.Time, n int) ([]string, error) {
-	return collect(ctx, s.db, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
-		`SELECT entry FROM tally WHERE day >= $1 AND decision IN ('answer', 'shown') AND entry <> '' GROUP BY entry ORDER BY SUM(n) DESC, entry LIMIT $2`, since.UTC().Format(time.DateOnly), n)
+	return collect(ctx, s.db, scanText, `SELECT entry FROM tally WHERE day >= $1 AND decision IN ('answer', 'shown') AND entry <> '' GROUP BY entry ORDER BY SUM(n) DESC, entry LIMIT $2`, since.UTC().Format(time.DateOnly), n)
 }
 
 func (s *Store) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
