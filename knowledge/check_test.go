@@ -140,12 +140,12 @@ func alike(a, b [2]map[string]bool) bool {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	base, err := Load(wide(150, 100))
+	base, err := Load(Embedded)
 	if err != nil {
 		b.Fatal(err)
 	}
-	rows := []string{"question 7 of the class with the number 7 please", "something else entirely", "can i tweet"}
-	b.Run("near copies", func(b *testing.B) {
+	rows := []string{"can i tweet", "who can see what i post on fb", "something else entirely"}
+	b.Run("check", func(b *testing.B) {
 		for b.Loop() {
 			base.Check(time.Now())
 		}

@@ -35,8 +35,8 @@ func laneRank(lane string) int {
 type cue struct {
 	text     string
 	words    []cueWord
-	pattern  *regexp.Regexp
-	literals [][]string // what it meets holds one of each set
+	pattern  func() *regexp.Regexp // nil: words
+	literals [][]string            // what it meets holds one of each set
 }
 
 type cueWord struct {
@@ -65,10 +65,10 @@ func parseCue(text string) (cue, error) {
 			return c, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 		c.literals = literalSets(tree)
-		if c.pattern, err = regexp.Compile(body); err != nil {
-			return c, err
-		}
-		if c.pattern.MatchString("") || c.pattern.MatchString(" ") {
+		// What parses compiles; that takes most of the time of a load, and most
+		// patterns are never run.
+		c.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(body) })
+		if meetsEmpty(tree) || len(body) < 20 && c.pattern().MatchString(" ") {
 			return c, errors.New("the pattern meets every question")
 		}
 		return c, nil
@@ -98,6 +98,23 @@ func parseCue(text string) (cue, error) {
 		return c, errors.New("at least three letters stand before the *")
 	}
 	return c, nil
+}
+
+// meetsEmpty says whether a pattern meets a text without a word in it.
+func meetsEmpty(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpNoWordBoundary, syntax.OpStar, syntax.OpQuest:
+		return true
+	case syntax.OpCapture, syntax.OpPlus:
+		return meetsEmpty(re.Sub[0])
+	case syntax.OpRepeat:
+		return re.Min == 0 || meetsEmpty(re.Sub[0])
+	case syntax.OpAlternate:
+		return slices.ContainsFunc(re.Sub, meetsEmpty)
+	case syntax.OpConcat:
+		return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !meetsEmpty(sub) })
+	}
+	return false
 }
 
 // upper finds capitals that are no escapes: texts have none, so they stand
@@ -280,7 +297,7 @@ func (h *hit) window(text string) {
 	}
 	defer x.sweeps.Put(s)
 	for _, i := range x.filter.find(text, s) {
-		if n := x.patterns[i]; h.before(n) && x.cues[n].pattern.MatchString(text) {
+		if n := x.patterns[i]; h.before(n) && x.cues[n].pattern().MatchString(text) {
 			h.best = n
 		}
 	}

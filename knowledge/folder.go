@@ -46,6 +46,7 @@ type Folder struct {
 
 	loading sync.Mutex // one reload or save at a time
 	stopFit context.CancelFunc
+	stopped bool // no more fits
 	fits    sync.WaitGroup
 
 	signal  sync.Mutex
@@ -101,6 +102,7 @@ func (f *Folder) open(ctx context.Context) (*Folder, error) {
 		defer close(f.done)
 		w.run(ctx)
 		f.loading.Lock()
+		f.stopped = true
 		if f.stopFit != nil {
 			f.stopFit()
 		}
@@ -220,6 +222,9 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 	next.base.suggest()
 	f.set(next)
 	f.log.Info("knowledge folder loaded", "entries", len(next.base.entries), "warnings", len(next.base.warnings), "hash", next.base.hash[:12])
+	if f.stopped {
+		return
+	}
 	if f.stopFit != nil {
 		f.stopFit()
 	}
