@@ -19,7 +19,11 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 	if topic, ok := base.Entry(e.Topic); ok {
 		p.Title += " · " + topic.Title
 	}
-	p.Facts = append(p.Facts, Fact{Label: "Asked in " + platform(e.In), Time: e.OpenedAt})
+	asked := "Asked"
+	if e.In != "" { // erased
+		asked += " in " + platform(e.In)
+	}
+	p.Facts = append(p.Facts, Fact{Label: asked, Time: e.OpenedAt})
 	if name, where := e.Who(); name != "" {
 		p.Facts = append(p.Facts, Fact{Label: "Asked by", Value: strings.TrimSuffix(name+", "+where, ", ")})
 	}
@@ -27,7 +31,7 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 		p.Facts = append(p.Facts, Fact{Label: "With", Value: name(e.Holder)})
 	}
 	if e.State.Pending() {
-		if near := nearNames(base, e); near != "" {
+		if near := nearNames(base, e, b.policy.Offer); near != "" {
 			p.Facts = append(p.Facts, Fact{Label: "Nearest entries", Value: near})
 		}
 		if len(e.Like) > 0 {
@@ -35,8 +39,15 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 		}
 	}
 	if e.Answer != "" {
-		p.Facts = append(p.Facts, Fact{Label: "Answered by", Value: name(e.AnsweredBy), Time: e.AnsweredAt})
+		label := "Answered by"
+		if e.State.Pending() {
+			label = "Answered before by"
+		}
+		p.Facts = append(p.Facts, Fact{Label: label, Value: name(e.AnsweredBy), Time: e.AnsweredAt})
 		p.Text = e.Answer
+	}
+	if x, ok := base.Entry(e.Entry); ok {
+		p.Facts = append(p.Facts, Fact{Label: "FAQ entry", Value: x.Title})
 	}
 	if last := len(e.History) - 1; last >= 0 && e.State == Closed {
 		p.Facts = append(p.Facts, Fact{Label: eventName(e.History[last].What), Value: e.History[last].Text, Time: e.History[last].At})
@@ -65,7 +76,7 @@ func (b *Bot) Card(ctx context.Context, r Ref, by PersonID) (Post, error) {
 
 // Who is who asked and where, as far as comms may know it now.
 func (e Escalation) Who() (name, where string) {
-	if e.Anonymous || e.ClaimedAt.IsZero() {
+	if e.Anonymous || e.ClaimedAt.IsZero() || e.Asker.ID == "" {
 		return "", ""
 	}
 	name = e.Asker.Name
@@ -81,17 +92,6 @@ func (e Escalation) Safe() Escalation {
 	name, where := e.Who()
 	e.Asker, e.Where = Person{Name: name}, where
 	e.In, e.Question, e.Holding, e.Messages = Place(e.In.Adapter()+":"), "", "", nil
-	if name == "" {
-		history := make([]Event, len(e.History))
-		for i, ev := range e.History {
-			switch ev.What {
-			case "opened", "added", "replied", "withdrawn", "anonymous", "reopened":
-				ev.By = Person{}
-			}
-			history[i] = ev
-		}
-		e.History = history
-	}
 	return e
 }
 
@@ -114,8 +114,11 @@ func platform(p Place) string {
 
 func stateName(e Escalation) string {
 	s := map[State]string{Open: "waiting", Claimed: "claimed", Waiting: "waiting for the asker", Answered: "answered", Closed: "closed"}[e.State]
+	if e.Answer != "" && e.State.Pending() {
+		s = "reopened, " + s
+	}
 	if e.Urgent && e.State.Pending() {
-		return "urgent, " + s
+		s = "urgent, " + s
 	}
 	return s
 }
@@ -130,10 +133,10 @@ func eventName(what string) string {
 	return "Closed"
 }
 
-func nearNames(base *knowledge.Base, e Escalation) string {
+func nearNames(base *knowledge.Base, e Escalation, least float64) string {
 	var names []string
 	for _, c := range e.Candidates {
-		if x, ok := base.Entry(c.ID); ok && len(names) < nearest {
+		if x, ok := base.Entry(c.ID); ok && c.Confidence >= least && len(names) < nearest {
 			names = append(names, fmt.Sprintf("%s (%.2f)", x.Title, c.Confidence))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,8 +115,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		e.State = Waiting
 		t.event(&e, "asked-back", text)
 		post := t.relayPost(e, "relay-question", text)
-		post.Buttons = []Button{{Label: t.label("reply"), Press: Press{Action: ActReply, Ref: e.Ref}, Form: true, Style: Primary},
-			{Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
+		post.Buttons = []Button{t.replyButton(e.Ref), {Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 		t.toAsker(&e, post)
 	case ActNotOurs:
 		if missing() {
@@ -166,6 +166,10 @@ func (t *turn) answered(e *Escalation, text, entry string) {
 	t.endHolding(*e, "dealt-with")
 }
 
+func (t *turn) replyButton(r Ref) Button {
+	return Button{Label: t.label("reply"), Press: Press{Action: ActReply, Ref: r}, Form: true, Style: Primary}
+}
+
 func (t *turn) answerButtons(r Ref) []Button {
 	return []Button{{Label: t.label("thanks"), Press: Press{Action: ActThanks, Ref: r}, Style: Primary},
 		{Label: t.label("no-help"), Press: Press{Action: ActNoHelp, Ref: r}}}
@@ -195,6 +199,9 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 		}
 	}
 	errs := map[string]string{}
+	if asked, of := t.askedAlready(entry); of != nil {
+		errs[FieldAskedAs] = t.say("field-phrasing", map[string]string{"Question": plain(asked), "Title": of.Title})
+	}
 	for field, s := range map[string]string{FieldTitle: entry.Title, FieldText: entry.Body, FieldAskedAs: strings.Join(entry.Phrasings, "\n"), FieldSlug: entry.ID} {
 		if s == "" {
 			errs[field] = t.say("field-empty", nil)
@@ -224,12 +231,13 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 			t.Reply.Errors = map[string]string{FieldSlug: t.say("read-only", nil)}
 			t.Reply.File = string(t.b.folder.Format(entry))
 		case errors.As(err, &problems):
-			t.Reply.Errors = map[string]string{FieldText: t.say("field-problems", map[string]string{"Reason": problems.Error()})}
+			t.Reply.Errors = map[string]string{FieldText: t.say("field-problems", map[string]string{"Reason": problems[0].Message})}
 		default:
 			return fmt.Errorf("save entry %s: %w", entry.ID, err)
 		}
 		return nil
 	}
+	t.base = t.b.folder.Base() // with the new entry
 	e.Entry = entry.ID
 	t.event(&e, "promoted", entry.ID)
 	t.change(e)
@@ -241,14 +249,25 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	return nil
 }
 
+// askedAlready finds a phrasing of an entry that another one has.
+func (t *turn) askedAlready(entry knowledge.Entry) (string, *knowledge.Entry) {
+	for _, e := range t.base.Entries() {
+		for _, asked := range entry.Phrasings {
+			if e.ID != entry.ID && slices.ContainsFunc(e.Phrasings, func(p string) bool { return strings.EqualFold(p, asked) }) {
+				return asked, e
+			}
+		}
+	}
+	return "", nil
+}
+
 // offer shows a new entry to everybody whose waiting question it answers.
 func (t *turn) offer(ctx context.Context, from Escalation) (int, error) {
 	pending, err := t.b.store.Pending(ctx)
 	if err != nil {
 		return 0, err
 	}
-	base := t.b.folder.Base() // with the new entry
-	entry, ok := base.Entry(from.Entry)
+	entry, ok := t.base.Entry(from.Entry)
 	if !ok {
 		return 0, nil
 	}
@@ -257,7 +276,7 @@ func (t *turn) offer(ctx context.Context, from Escalation) (int, error) {
 		if e.Ref == from.Ref || e.Entry == entry.ID {
 			continue
 		}
-		if d, ok := Think(base, e.Text, t.b.policy).Decision.(Answer); e.Topic != entry.ID && (!ok || d.Entry.ID != entry.ID) {
+		if d, ok := Think(t.base, e.Text, t.b.policy).Decision.(Answer); e.Topic != entry.ID && (!ok || d.Entry.ID != entry.ID) {
 			continue
 		}
 		n++

@@ -69,10 +69,13 @@ func (s State) Pending() bool { return s == Open || s == Claimed || s == Waiting
 // Escalation is a question that waits for a person. Who asked, and where, is in
 // it, and is shown to comms only as its card allows.
 type Escalation struct {
-	Ref      Ref        `json:"ref"`
-	Version  int64      `json:"version"` // counts commits; a commit on an older one is ErrConflict
-	State    State      `json:"state"`
-	Urgent   bool       `json:"urgent,omitempty"`
+	Ref     Ref   `json:"ref"`
+	Version int64 `json:"version"` // counts commits; a commit on an older one is ErrConflict
+	State   State `json:"state"`
+	Urgent  bool  `json:"urgent,omitempty"`
+	// Pressed says that the asker wanted it passed on, though the folder had
+	// something to say.
+	Pressed  bool       `json:"pressed,omitempty"`
 	Question QuestionID `json:"question"`
 	Asker    Person     `json:"asker"`
 	In       Place      `json:"in"` // where the answer goes
@@ -105,8 +108,8 @@ type Escalation struct {
 // Event is one step in an escalation's life.
 type Event struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"` // opened, added, claimed, given-back, assigned, asked-back, replied, answered, corrected, reopened, withdrawn, anonymous, not-ours, promoted, offered, closed, reminded
-	By   Person    `json:"by,omitzero"`
+	What string    `json:"what"`        // opened, added, claimed, given-back, assigned, asked-back, replied, answered, corrected, reopened, withdrawn, anonymous, not-ours, promoted, offered, closed, reminded
+	By   Person    `json:"by,omitzero"` // nobody for the asker's own steps
 	Text string    `json:"text,omitempty"`
 }
 

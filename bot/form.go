@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"canteen/knowledge"
 )
@@ -89,7 +91,7 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 // question matched a comms entry, the new one takes its place, phrasings and all.
 func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 	base := b.Base()
-	title, id := limit(firstSentence(e.Text), 80), ""
+	title, id := upperFirst(limit(firstSentence(e.Text), 80)), ""
 	asked := []string{oneLine(e.Text)}
 	if topic, ok := base.Entry(e.Topic); ok && topic.Route == knowledge.Comms {
 		title, id = topic.Title, topic.ID
@@ -150,6 +152,11 @@ func firstSentence(s string) string {
 		return s[:i]
 	}
 	return s
+}
+
+func upperFirst(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // slug makes an entry's id out of a title.

@@ -32,7 +32,7 @@ func (b *Bot) Remind(ctx context.Context) error {
 		e.RemindedAt = now
 		e.History = append(e.History, Event{At: now, What: "reminded", Text: what})
 		t := Turn{At: now, Escalations: []Escalation{e}}
-		post := Post{Kind: KindNotice, Text: base.Wording("remind-"+what, map[string]string{"Ref": e.Ref.String(), "Time": span(waited)})}
+		post := Post{Kind: KindNotice, Text: base.Wording("remind-"+what, map[string]string{"Ref": e.Ref.String(), "Time": workingSpan(waited)})}
 		for _, place := range b.comms {
 			t.Deliveries = append(t.Deliveries, Delivery{ID: b.newID(), To: place, Post: post, Ref: e.Ref, CreatedAt: now})
 		}
@@ -76,6 +76,14 @@ func overdue(e Escalation, local knowledge.Local, now time.Time) (string, time.D
 		return unclaimed, waited
 	}
 	return "", 0
+}
+
+// workingSpan says working time, which has no days: theirs are not 24 hours long.
+func workingSpan(d time.Duration) string {
+	if d < time.Hour {
+		return plural(int(d/time.Minute), "working minute")
+	}
+	return plural(int(d/time.Hour), "working hour")
 }
 
 // worked is how much of the time between two moments falls into working hours.

@@ -108,10 +108,11 @@ func (t *turn) count(decision, entry string, what ...string) {
 	t.Tally = append(t.Tally, Tally{Decision: decision, Entry: entry, What: strings.Join(what, " ")})
 }
 
-// event adds a step to an escalation's life.
+// event adds a step to an escalation's life. The asker's own steps carry no name:
+// who asked stands in Asker and nowhere else.
 func (t *turn) event(e *Escalation, what, text string) {
 	by := t.m.From
-	if e.Anonymous && by.ID == e.Asker.ID {
+	if by.ID == e.Asker.ID {
 		by = Person{}
 	}
 	e.History = append(e.History, Event{At: t.m.At, What: what, By: by, Text: text})
@@ -214,6 +215,8 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	switch {
 	case e.Urgent && topic != nil:
 		p = stepsPost(topic, t.say("urgent-note", with))
+	case e.Pressed && topic == nil:
+		p.Text = t.say("holding-topic", with)
 	case topic != nil:
 		p.Title, p.Text = topic.Title, join(topic.Body, t.say("holding-topic", with))
 	}
@@ -253,20 +256,21 @@ func (t *turn) toAsker(e *Escalation, p Post) {
 	e.Messages = append(e.Messages, d.ID)
 }
 
-// promise says when an answer can be expected: what local.yaml promises, or else
-// what was measured over the last month, or else nothing.
+// promise says when an answer can be expected: what local.yaml promises, and what
+// was measured over the last month.
 func (t *turn) promise(ctx context.Context) (string, error) {
 	local := t.base.Local()
-	parts := []string{}
+	var parts []string
 	if !local.Open(t.m.At) {
 		parts = append(parts, t.say("out-of-hours", map[string]string{"Hours": local.Hours.String()}))
 	}
-	if local.ReplyPromise != "" {
-		parts = append(parts, local.ReplyPromise)
-	} else if m, err := t.b.measured(ctx, t.m.At); err != nil {
+	parts = append(parts, local.ReplyPromise)
+	usual, err := t.b.measured(ctx, t.m.At)
+	if err != nil {
 		return "", err
-	} else if m != "" {
-		parts = append(parts, t.say("measured", map[string]string{"Time": m}))
+	}
+	if usual != "" {
+		parts = append(parts, t.say("measured", map[string]string{"Time": usual}))
 	}
 	return strings.Join(parts, " "), nil
 }

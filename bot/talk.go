@@ -49,7 +49,7 @@ func (t *turn) heard(ctx context.Context) error {
 		return t.choose(ctx, *t.known.Last, id)
 	}
 	if t.declined(th.Text) {
-		return t.toComms(ctx, *t.known.Last, ActNone)
+		return t.toComms(ctx, *t.known.Last, Press{Action: ActNone})
 	}
 	if e := t.followUp(th); e != nil && !t.quiet() {
 		return t.add(*e, th)
@@ -114,7 +114,7 @@ func (t *turn) follows() bool {
 
 // question is the record of what was asked.
 func (t *turn) question(th Thought) Question {
-	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open, Inline: t.m.Inline || t.m.Alone,
+	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open && !t.m.Inline && !t.m.Alone, Inline: t.m.Inline || t.m.Alone,
 		Text: th.Text, At: t.m.At, Decision: th.Decision.decision(), Candidates: th.Found.Candidates}
 	if e := th.Entry(); e != nil {
 		q.Entry = e.ID
@@ -127,7 +127,12 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 	t.removed(th.Removed)
 	switch d := th.Decision.(type) {
 	case Answer:
-		q.Message = t.tell(t.answerPost(q, d.Entry))
+		p := t.answerPost(q, d.Entry)
+		if e := t.askedBack(); e != nil { // it may have been meant for comms
+			p.Note = t.say("waiting-for-you", map[string]string{"Ref": e.Ref.String()})
+			p.Buttons = append(p.Buttons, t.replyButton(e.Ref))
+		}
+		q.Message = t.tell(p)
 	case Clarify:
 		q.Options = ids(d.Options)
 		q.Message = t.tell(t.clarifyPost(q, d.Options, "clarify"))
@@ -274,7 +279,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	if err != nil {
 		return err
 	}
-	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Question: q.ID, Asker: q.Asker, Where: q.Where, Open: q.Open, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
+	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Asker: q.Asker, Where: q.Where, Open: q.Open, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
 	e.In = q.In
 	if (q.Inline || urgent && q.Open) && q.Direct != "" {
 		e.In = q.Direct
@@ -296,7 +301,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	} else {
 		t.count("escalate", e.Topic)
 	}
-	if e.Holding = t.present(&q, p, urgent || q.Inline); e.Holding != "" {
+	if e.Holding = t.present(&q, p, urgent || q.Inline && !t.m.Alone); e.Holding != "" {
 		e.Messages = append(e.Messages, e.Holding)
 	}
 	t.change(e)
@@ -378,7 +383,7 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	case ActNotMeant:
 		return t.notMeant(*q)
 	case ActAskComms, ActNone:
-		return t.toComms(ctx, *q, p.Action)
+		return t.toComms(ctx, *q, p)
 	}
 	t.Reply.Notice = t.say("expired", nil)
 	return nil
@@ -386,18 +391,22 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 
 // toComms passes on a question that the folder's answer, or none of the entries
 // offered, was right for.
-func (t *turn) toComms(ctx context.Context, q Question, a Action) error {
+func (t *turn) toComms(ctx context.Context, q Question, p Press) error {
 	if q.Ref != 0 {
 		t.Reply.Notice = t.say("already", map[string]string{"Ref": q.Ref.String()})
 		return nil
 	}
-	q.Feedback, q.Options = string(a), nil
+	q.Feedback, q.Options = string(p.Action), nil
 	t.count("feedback", q.Entry, q.Feedback)
-	if a == ActAskComms { // the answer stays, and the holding text follows it
+	if p.Action == ActAskComms { // the answer stays, and the holding text follows it
 		t.settle(q)
 		q.Message = ""
 	}
-	return t.escalate(ctx, q, nil, false)
+	topic, ok := t.base.Entry(p.Entry) // they read that comms answer this one
+	if !ok || topic.Route != knowledge.Comms {
+		topic = nil
+	}
+	return t.escalate(ctx, q, topic, false)
 }
 
 // show gives an entry that was pressed for, to whoever pressed.
@@ -410,7 +419,7 @@ func (t *turn) show(p Press) error {
 	t.count("shown", e.ID)
 	post := t.entryPost(e, p.Question)
 	if q := t.known.Question; e.Route == knowledge.Comms && q != nil && q.Asker.ID == t.m.From.ID && q.Ref == 0 {
-		post.Buttons = []Button{{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID}}}
+		post.Buttons = []Button{{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID, Entry: e.ID}}}
 	}
 	t.tell(post)
 	return nil
@@ -435,11 +444,16 @@ func (t *turn) choose(ctx context.Context, q Question, id string) error {
 
 // notMeant offers what came next to the answer that was wrong.
 func (t *turn) notMeant(q Question) error {
-	wrong := q.Entry
-	var options []*knowledge.Entry
+	wrong, left := q.Entry, 1.0
 	for _, c := range q.Candidates {
+		if c.ID == wrong {
+			left -= c.Confidence
+		}
+	}
+	var options []*knowledge.Entry
+	for _, c := range q.Candidates { // as probable as the policy wants, now that one is out
 		e, ok := t.base.Entry(c.ID)
-		if ok && e.ID != wrong && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && len(options) < maxOptions {
+		if ok && e.ID != wrong && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && c.Confidence > 0 && c.Confidence >= t.b.policy.Offer*left && len(options) < maxOptions {
 			options = append(options, e)
 		}
 	}
@@ -489,7 +503,7 @@ func (t *turn) handOff(ctx context.Context, p Press) error {
 	if !ok || !lane.Handoff {
 		lane = nil
 	}
-	q.Inline, q.Open, q.Where = q.Inline || q.Open, false, ""
+	q.Inline, q.Open, q.Where, q.Feedback = q.Inline || q.Open, false, "", string(p.Action)
 	return t.escalate(ctx, q, lane, lane != nil)
 }
 
@@ -566,7 +580,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 		}
 		t.event(&x, "reopened", "")
 		t.count("feedback", x.Entry, "no-help")
-		t.tell(t.notice("reopened", with, Button{Label: t.label("reply"), Press: Press{Action: ActReply, Ref: x.Ref}, Form: true}))
+		t.tell(t.notice("reopened", with, t.replyButton(x.Ref)))
 	case ActThanks:
 		if e.State == Closed {
 			t.Reply.Notice = t.say("helped", nil)
