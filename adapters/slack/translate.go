@@ -1,0 +1,329 @@
+package slack
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"canteen/bot"
+)
+
+// ack is what a request is answered with, and what is done after that.
+type ack struct {
+	body any // JSON, or nil
+	then func(ctx context.Context)
+}
+
+// receive handles one request, whichever way it came. The acknowledgement that it
+// gives may be sent: all that the request causes is committed. An error means
+// that nothing is, and that Slack has to send it again.
+//
+// letter, when set, is a key that a repeat of the request to the letter shares.
+func (a *Adapter) receive(ctx context.Context, k kind, payload []byte, letter string) (ack, error) {
+	var out ack
+	var what string
+	var err error
+	switch k {
+	case kindEvent:
+		out, what, err = a.event(ctx, payload, letter)
+	case kindCommand:
+		out, what, err = a.command(ctx, payload, letter)
+	case kindInteractive:
+		out, what, err = a.interact(ctx, payload, letter)
+	default:
+		what = "ignored"
+	}
+	if err != nil {
+		what = "error"
+	}
+	a.c.Count(what)
+	return out, err
+}
+
+// envelope is what is read of an event before anything else is done with it.
+type envelope struct {
+	Type         string `json:"type"`
+	Challenge    string `json:"challenge"`
+	TeamID       string `json:"team_id"`
+	EnterpriseID string `json:"enterprise_id"`
+	ContextTeam  string `json:"context_team_id"`
+	ContextOrg   string `json:"context_enterprise_id"`
+	EventID      string `json:"event_id"`
+	// On an org-wide install only the first of these says who it is for.
+	Authorizations []struct {
+		TeamID       string `json:"team_id"`
+		EnterpriseID string `json:"enterprise_id"`
+		UserID       string `json:"user_id"`
+		IsBot        bool   `json:"is_bot"`
+	} `json:"authorizations"`
+	Event struct {
+		Type         string `json:"type"`
+		Subtype      string `json:"subtype"`
+		User         string `json:"user"`
+		BotID        string `json:"bot_id"`
+		Channel      string `json:"channel"`
+		ChannelType  string `json:"channel_type"`
+		Text         string `json:"text"`
+		TS           string `json:"ts"`
+		ThreadTS     string `json:"thread_ts"`
+		ParentUserID string `json:"parent_user_id"`
+		Tab          string `json:"tab"`
+		Tokens       struct {
+			Bot []string `json:"bot"`
+		} `json:"tokens"`
+	} `json:"event"`
+}
+
+func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack, string, error) {
+	var e envelope
+	if err := lenient(payload, &e); err != nil {
+		return ack{}, "ignored", nil
+	}
+	switch e.Type {
+	case "url_verification":
+		return ack{body: map[string]string{"challenge": e.Challenge}}, "ok", nil
+	case "app_rate_limited":
+		a.log.Warn("slack: Slack holds events back: more than 30,000 an hour")
+		return ack{}, "ignored", nil
+	}
+	ids := []string{e.TeamID, e.EnterpriseID, e.ContextTeam, e.ContextOrg}
+	for _, x := range e.Authorizations {
+		ids = append(ids, x.TeamID, x.EnterpriseID)
+	}
+	if a.foreign(ids...) {
+		a.log.Info("slack: event of another workspace ignored", "team", e.TeamID)
+		return ack{}, "ignored", nil
+	}
+	switch e.Event.Type {
+	case "message", "app_mention":
+		m, ok := a.said(ctx, e)
+		if !ok {
+			return ack{}, "ignored", nil
+		}
+		m.Keys = keys(letter)
+		if e.EventID != "" {
+			m.Keys = append(m.Keys, "slack:event:"+e.EventID)
+		}
+		// One mention comes as app_mention and as message, and re-sends with new
+		// event ids have been seen: what was said in one spot is said once.
+		m.Keys = append(m.Keys, "slack:said:"+e.Event.Channel+":"+e.Event.TS)
+		r, err := a.c.Bot.Handle(ctx, m)
+		if err != nil {
+			return ack{}, "", err
+		}
+		return ack{}, outcome(r), nil
+	case "app_home_opened":
+		if e.Event.Tab != "home" || e.Event.User == "" || e.EventID != "" && !a.seen.first(a.now(), "home:"+e.EventID) {
+			return ack{}, "ignored", nil
+		}
+		return ack{then: func(ctx context.Context) { a.showHome(ctx, e.Event.User) }}, "ok", nil
+	case "app_uninstalled":
+		a.problem(partToken, "Slack: the app was removed from the workspace: install it again and set the new SLACK_BOT_TOKEN")
+		return ack{}, "ok", nil
+	case "tokens_revoked":
+		if len(e.Event.Tokens.Bot) == 0 {
+			return ack{}, "ignored", nil
+		}
+		a.problem(partToken, "Slack: the bot token was revoked: install the app again and set the new SLACK_BOT_TOKEN")
+		return ack{}, "ok", nil
+	}
+	return ack{}, "ignored", nil
+}
+
+// foreign tells whether a request is surely not for our workspace or
+// organisation: it names others, and not ours.
+func (a *Adapter) foreign(ids ...string) bool {
+	self := a.self.Load()
+	if self == nil {
+		return false
+	}
+	named := false
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		if id == self.team || id == self.enterprise {
+			return false
+		}
+		named = true
+	}
+	return named && self.team != ""
+}
+
+// said makes a Message of what somebody wrote, when it is for the bot.
+func (a *Adapter) said(ctx context.Context, e envelope) (bot.Message, bool) {
+	ev := e.Event
+	switch ev.Subtype {
+	case "", "file_share", "thread_broadcast", "me_message":
+	default: // edits, deletions, other bots, people who come and go
+		return bot.Message{}, false
+	}
+	us := a.us(e)
+	if _, called := plainText(ev.Text, us); !called && ev.Type == "app_mention" {
+		if m := leadingMention.FindStringSubmatch(ev.Text); m != nil {
+			us = append(us, m[1]) // an id of the bot's that nobody told us
+		}
+	}
+	if ev.User == "" || ev.Channel == "" || ev.TS == "" || ev.BotID != "" || ev.User == "USLACKBOT" || slices.Contains(us, ev.User) {
+		return bot.Message{}, false
+	}
+	text, called := plainText(ev.Text, us)
+	m := bot.Message{From: bot.Person{ID: person(ev.User)}, In: place(ev.Channel, ev.ThreadTS), Direct: direct(ev.User), Text: text, At: a.now()}
+	private := ev.ChannelType == "im" || ev.ChannelType == "" && isDirect(ev.Channel)
+	switch {
+	case private:
+	case ev.Channel == a.c.CommsChannel && ev.ThreadTS != "" && (ev.ParentUserID == "" || slices.Contains(us, ev.ParentUserID)):
+		return m, false // talk under a card stays among comms
+	case ev.Type == "app_mention":
+		if ev.ThreadTS == "" {
+			m.In = place(ev.Channel, ev.TS)
+		}
+		m.Open = true
+	case called, ev.ThreadTS == "", speaksToOthers(ev.Text):
+		return m, false // it comes as app_mention too, or is not for the bot
+	default:
+		m.Open, m.Overheard = true, true
+	}
+	if m.Open && a.c.AnswerPrivately {
+		m.Alone = true
+		if ev.ThreadTS == "" {
+			m.In = place(ev.Channel, "") // nobody sees a whisper in a thread that has no reply yet
+		}
+	}
+	if !m.Overheard {
+		m.From.Name = a.userName(ctx, ev.User, "")
+	}
+	if m.Open && !m.Overheard {
+		m.Where = a.channelName(ctx, ev.Channel)
+	}
+	return m, true
+}
+
+// us are the user ids that the bot goes by in an event.
+func (a *Adapter) us(e envelope) []string {
+	var ids []string
+	if self := a.self.Load(); self != nil {
+		ids = append(ids, self.user)
+	}
+	for _, x := range e.Authorizations {
+		if x.IsBot && x.UserID != "" {
+			ids = append(ids, x.UserID)
+		}
+	}
+	return ids
+}
+
+// command handles /canteen: the request carries the answer, for its sender alone.
+func (a *Adapter) command(ctx context.Context, payload []byte, letter string) (ack, string, error) {
+	var c struct {
+		Command      string `json:"command"`
+		Text         string `json:"text"`
+		UserID       string `json:"user_id"`
+		UserName     string `json:"user_name"`
+		ChannelID    string `json:"channel_id"`
+		ChannelName  string `json:"channel_name"`
+		TeamID       string `json:"team_id"`
+		EnterpriseID string `json:"enterprise_id"`
+		TriggerID    string `json:"trigger_id"`
+		ResponseURL  string `json:"response_url"`
+	}
+	if err := lenient(payload, &c); err != nil || c.Command != Command || c.UserID == "" || a.foreign(c.TeamID, c.EnterpriseID) {
+		return ack{}, "ignored", nil
+	}
+	text, _ := plainText(c.Text, nil)
+	m := bot.Message{Keys: keys(letter), From: bot.Person{ID: person(c.UserID), Name: a.userName(ctx, c.UserID, c.UserName)},
+		In: place(c.ChannelID, ""), Direct: direct(c.UserID), Inline: true, Text: text, At: a.now()}
+	if c.ChannelID == "" {
+		m.In = m.Direct
+	}
+	if !isDirect(c.ChannelID) && c.ChannelName != "" && c.ChannelName != "privategroup" {
+		m.Where = "#" + c.ChannelName
+	}
+	if c.TriggerID != "" {
+		m.Keys = append(m.Keys, "slack:command:"+c.TriggerID)
+	}
+	r, err := a.c.Bot.Handle(ctx, m)
+	if err != nil { // Slack does not send a command again: the person is told
+		a.log.Error("slack: command not handled", "error", err)
+		return ack{body: a.whisper(bot.Reply{Notice: a.c.Bot.Sentence(err)}, false)}, "error", nil
+	}
+	body := a.whisper(r, !isDirect(c.ChannelID))
+	if body != nil && size(body) > maxAck {
+		return ack{then: func(ctx context.Context) { a.respond(ctx, c.ResponseURL, body, m.Direct) }}, outcome(r), nil
+	}
+	if body == nil {
+		return ack{}, outcome(r), nil
+	}
+	return ack{body: body}, outcome(r), nil
+}
+
+// Command is the slash command that the manifest registers.
+const Command = "/canteen"
+
+// maxAck is what an acknowledgement may hold: Socket Mode drops one of 20 KB.
+const maxAck = 18_000
+
+func outcome(r bot.Reply) string {
+	if r.Repeat {
+		return "repeat"
+	}
+	return "ok"
+}
+
+func keys(letter string) []string {
+	if letter == "" {
+		return nil
+	}
+	return []string{"slack:" + letter}
+}
+
+// reference is what stands between angle brackets in a text of Slack's: a
+// mention, a channel, a command to Slack, a link.
+var reference = regexp.MustCompile(`<([^<>|]*)(?:\|([^<>]*))?>`)
+
+var leadingMention = regexp.MustCompile(`^\s*<@([^<>|]+)`)
+
+// plainText is a text of Slack's as its writer sees it, without the mention of the
+// bot; called says that there was one.
+func plainText(s string, us []string) (text string, called bool) {
+	s = reference.ReplaceAllStringFunc(s, func(ref string) string {
+		m := reference.FindStringSubmatch(ref)
+		target, label := m[1], m[2]
+		switch {
+		case strings.HasPrefix(target, "@"):
+			if slices.Contains(us, target[1:]) {
+				called = true
+				return ""
+			}
+			return "@" + or(label, "somebody")
+		case strings.HasPrefix(target, "#"):
+			return "#" + or(label, "channel")
+		case strings.HasPrefix(target, "!date"):
+			return label
+		case strings.HasPrefix(target, "!"):
+			name, _, _ := strings.Cut(target[1:], "^")
+			return "@" + strings.TrimPrefix(or(label, name), "@")
+		case label == "" || label == target || strings.HasSuffix(target, ":"+label):
+			return or(label, target)
+		}
+		return label + " (" + target + ")"
+	})
+	return strings.TrimSpace(unescape.Replace(s)), called
+}
+
+// unescape undoes the three escapes of Slack's, once.
+var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+
+// speaksToOthers tells whether a text begins by calling somebody.
+func speaksToOthers(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.HasPrefix(s, "<@") || strings.HasPrefix(s, "<!")
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
