@@ -8,13 +8,25 @@ import (
 
 // Open opens the database at an address: a path, sqlite:path, or a PostgreSQL URL.
 func Open(ctx context.Context, address string, o Options) (*Store, error) {
+	path, ok, err := sqlitePath(address)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return OpenSQLite(ctx, path, o)
+	}
+	return OpenPostgres(ctx, address, o)
+}
+
+// sqlitePath tells whether an address is one of SQLite, and its file.
+func sqlitePath(address string) (path string, ok bool, err error) {
 	switch scheme, rest, found := strings.Cut(address, ":"); {
 	case found && (scheme == "postgres" || scheme == "postgresql"):
-		return OpenPostgres(ctx, address, o)
+		return "", false, nil
 	case found && scheme == "sqlite":
-		return OpenSQLite(ctx, strings.TrimPrefix(rest, "//"), o)
+		return strings.TrimPrefix(rest, "//"), true, nil
 	case strings.Contains(address, "://"):
-		return nil, fmt.Errorf("database: %s:// is neither sqlite nor postgres", scheme)
+		return "", false, fmt.Errorf("database: %s:// is neither sqlite nor postgres", scheme)
 	}
-	return OpenSQLite(ctx, address, o)
+	return address, true, nil
 }

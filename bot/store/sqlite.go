@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver named sqlite
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"canteen/bot"
 )
@@ -69,11 +71,11 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	// Made here, so that nobody else on the machine can read it; SQLite gives the
 	// files beside it the same mode.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+	if err == nil {
+		err = f.Close()
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("database %s cannot be written: %w", path, err)
 	}
 	pragmas := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	if e.writer, err = sql.Open("sqlite", fileURL(path, pragmas)); err != nil {
@@ -87,6 +89,9 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
 	if err = e.prepare(ctx); err != nil {
+		if bad := (*driver.Error)(nil); errors.As(err, &bad) && (bad.Code()&0xff == sqlite3.SQLITE_CORRUPT || bad.Code() == sqlite3.SQLITE_NOTADB) {
+			err = fmt.Errorf("the file is damaged: put a backup in its place: %w", err)
+		}
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close(), e.writer.Close())
 	}
 	go e.run()
@@ -106,7 +111,7 @@ func (e *sqlite) prepare(ctx context.Context) error {
 		return err
 	}
 	if ok != "ok" {
-		return fmt.Errorf("the file is damaged (%s): put a backup in its place", ok)
+		return fmt.Errorf("the file is damaged: put a backup in its place: %s", strings.ReplaceAll(ok, "\n", " "))
 	}
 	if err := migrate(ctx, e.writer, goose.DialectSQLite3, migrations); err != nil {
 		return err
@@ -196,8 +201,10 @@ func (e *sqlite) commit(batch []job) {
 			// The connection is shared: a context that ends must not end it.
 			results[i] = j.fn(context.WithoutCancel(j.ctx), tx)
 			if results[i] != nil {
+				// A full disk undoes more than the one write: there is nothing left to
+				// go back to, and nothing to commit.
 				if _, err := tx.Exec(`ROLLBACK TO turn`); err != nil {
-					return err
+					return fmt.Errorf("%v: %w", results[i], err)
 				}
 			}
 			if _, err := tx.Exec(`RELEASE turn`); err != nil {
