@@ -39,6 +39,7 @@ type Folder struct {
 	log     *slog.Logger
 	dirs    []string
 	overlay string
+	shipped fs.FS // served without dirs
 	glance  time.Duration
 	fit     func(*Base, context.Context) (*Base, error)
 
@@ -72,7 +73,7 @@ func Open(ctx context.Context, log *slog.Logger, dirs []string, overlay string) 
 
 func newFolder(log *slog.Logger, dirs []string, overlay string) *Folder {
 	f := &Folder{
-		log: log, dirs: slices.Clone(dirs), glance: glance, fit: (*Base).Fit,
+		log: log, dirs: slices.Clone(dirs), shipped: Embedded, glance: glance, fit: (*Base).Fit,
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}
 	if len(dirs) == 0 {
@@ -162,7 +163,7 @@ func (f *Folder) set(s *state) {
 // layers are the folders as they are on disk now.
 func (f *Folder) layers() []*layer {
 	if len(f.dirs) == 0 {
-		layers := []*layer{readLayer(Embedded, true)}
+		layers := []*layer{readLayer(f.shipped, true)}
 		if info, err := os.Stat(f.overlay); f.overlay != "" && err == nil && info.IsDir() {
 			layers = append(layers, readLayer(Dir(f.overlay), false))
 		}

@@ -41,7 +41,7 @@ func opened(t *testing.T, dirs []string, overlay string, fit func(*Base, context
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	f := newFolder(quiet(), dirs, overlay)
-	f.glance, f.fit = 24*time.Hour, fit
+	f.glance, f.fit, f.shipped = 24*time.Hour, fit, folder("a/one", "a/two")
 	_, err := f.open(ctx)
 	must(t, err)
 	t.Cleanup(func() {
