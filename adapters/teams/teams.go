@@ -118,7 +118,10 @@ func New(c Config) (*Adapter, error) {
 	}
 	// A redirect would carry the token away from a host that was allowed.
 	client := &http.Client{Timeout: c.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	allowed := hosts{c.ServiceHosts, c.Insecure}
+	allowed := hosts{names: c.ServiceHosts}
+	if c.Insecure {
+		allowed = hosts{loopback: true}
+	}
 	t := &tokens{http: client, now: c.Now, gate: make(chan struct{}, 1)}
 	if !c.Insecure {
 		t.config = &clientcredentials.Config{

@@ -20,7 +20,7 @@ import (
 // world is the whole of Canteen in Teams: the platform is fake, the rest is real.
 type world struct {
 	*teamstest.Fake
-	t       *testing.T
+	t       testing.TB
 	adapter *teams.Adapter
 	bot     *bot.Bot
 	store   *store.Store
@@ -38,7 +38,7 @@ var (
 
 const ward = "19:ward-7@thread.tacv2;messageid=77"
 
-func newWorld(t *testing.T, change ...func(*teams.Config)) *world {
+func newWorld(t testing.TB, change ...func(*teams.Config)) *world {
 	t.Helper()
 	w := &world{t: t, settled: make(chan struct{}, 1000), Fake: teamstest.New(t, carla, chris, cleo)}
 	dir := t.TempDir()
@@ -323,7 +323,7 @@ func TestThumbs(t *testing.T) {
 	if a := w.deliver(thumb); a.Body == nil || len(a.Body) != 0 {
 		t.Errorf("thumbs are answered by %v, not {}", a.Body)
 	}
-	instead := w.Await(t, nurse.Chat(), "[None of these]")
+	instead := w.Await(t, nurse.Chat(), "I am sorry that was not it")
 	if instead.ID != answer.ID {
 		t.Error("what is offered instead does not take the answer's place")
 	}
