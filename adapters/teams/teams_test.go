@@ -109,6 +109,7 @@ func (w *world) deliver(activity map[string]any) teamstest.Answer {
 func (w *world) install() {
 	w.t.Helper()
 	for _, a := range w.Install(carla, teamstest.Team) {
+		a["channelData"].(map[string]any)["settings"] = map[string]any{"selectedChannel": map[string]any{"id": teamstest.Channel}}
 		w.deliver(a)
 	}
 }
