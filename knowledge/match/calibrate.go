@@ -46,7 +46,7 @@ type calibrator struct {
 // shrink is how many phrasings' worth of trust the default calibrator has
 // against one fitted on the folder: with 6 entries "what is the wifi code" got
 // .95 from a calibrator fitted on those alone.
-var shrink = 50.
+const shrink = 50
 
 // unknownCap is the most that a question without a single known word of
 // content may get, unless it is a phrasing to the letter.
@@ -129,7 +129,7 @@ func (ix *Index) nearest(s *scratch, d int) (float32, int) {
 // coverage returns the share of toks, by idf, that document d has, and the
 // share of words of content that any document has.
 func (ix *Index) coverage(toks []token, d int) (covered, known float64) {
-	rare := math.Pow(math.Log(1+float64(len(ix.docs))), tune.IdfPow)
+	rare := math.Pow(math.Log(1+float64(len(ix.docs))), idfPower)
 	var all, has, content, met float64
 	for i := range toks {
 		t := &toks[i]

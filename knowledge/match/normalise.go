@@ -142,6 +142,27 @@ func split(text string) []string {
 	return out
 }
 
+// plain is split with text-speak and contractions spelt out, as questions are
+// read.
+func (lx *lexicon) plain(text string) []string {
+	var out []string
+	for _, w := range split(text) {
+		out = append(out, lx.spellOut(w)...)
+	}
+	return out
+}
+
+// spellOut returns what w stands for, or w.
+func (lx *lexicon) spellOut(w string) []string {
+	if ts, ok := lx.textspeak[w]; ok {
+		return ts
+	}
+	if ts, ok := contractions[w]; ok {
+		return ts
+	}
+	return []string{w}
+}
+
 // lexicon is a Lexicon made ready: everything by word.
 type lexicon struct {
 	textspeak map[string][]string
@@ -171,7 +192,15 @@ func compile(l Lexicon) *lexicon {
 	}
 	for k, v := range l.Textspeak {
 		if w := split(k); len(w) == 1 {
-			lx.textspeak[w[0]] = split(v)
+			var to []string
+			for _, w := range split(v) {
+				if c, ok := contractions[w]; ok {
+					to = append(to, c...)
+				} else {
+					to = append(to, w)
+				}
+			}
+			lx.textspeak[w[0]] = to
 		}
 	}
 	for i, set := range l.Distinct {
@@ -191,12 +220,12 @@ func compile(l Lexicon) *lexicon {
 		if len(set) == 0 {
 			continue
 		}
-		to := split(set[0])
+		to := lx.plain(set[0])
 		if len(to) == 0 {
 			continue
 		}
 		for _, s := range set[1:] {
-			from := split(s)
+			from := lx.plain(s)
 			if len(from) == 0 || equal(from, to) || lx.blurs(from, to) {
 				continue
 			}
@@ -213,13 +242,13 @@ func compile(l Lexicon) *lexicon {
 		sort.SliceStable(rs, func(i, j int) bool { return len(rs[i].from) > len(rs[j].from) })
 	}
 	for _, c := range l.Cues {
-		w, means := split(c.Word), split(c.Means)
+		w, means := split(c.Word), lx.plain(c.Means)
 		if len(w) != 1 || len(means) == 0 {
 			continue
 		}
 		k := cue{means: means}
 		for _, n := range c.Near {
-			if n := split(n); len(n) > 0 {
+			if n := lx.plain(n); len(n) > 0 {
 				k.near = append(k.near, n)
 			}
 		}
@@ -256,10 +285,11 @@ func equal(a, b []string) bool {
 
 // token is a word of a question as it is read.
 type token struct {
-	word  string // shared with the index where the word is known
-	id    int32  // in vocab, or -1
-	gap   uint8  // before it
-	typed string // as it was typed, where that differs
+	word  string  // shared with the index where the word is known
+	id    int32   // in vocab, or -1
+	gap   uint8   // before it
+	typed string  // as it was typed, where that differs
+	w     float32 // what it counts, at most 1
 }
 
 // read turns text into tokens: text-speak, spelling (with a speller), cues,
@@ -286,10 +316,10 @@ func (ix *Index) read(s *scratch, text string) []token {
 			return
 		}
 		if id, ok := ix.words[string(w)]; ok {
-			toks = append(toks, token{ix.vocab[id].text, id, g, ""})
+			toks = append(toks, token{ix.vocab[id].text, id, g, "", 1})
 			return
 		}
-		toks = append(toks, token{string(w), -1, g, ""})
+		toks = append(toks, token{string(w), -1, g, "", 1})
 	})
 	if ix.spell != nil {
 		toks = ix.mend(s, toks)
@@ -304,7 +334,7 @@ func (ix *Index) known(w string, gap uint8, typed string) token {
 	if !ok {
 		id = -1
 	}
-	return token{w, id, gap, typed}
+	return token{w, id, gap, typed, 1}
 }
 
 // mend corrects the words that neither the folder, the lexicon nor English
@@ -325,8 +355,8 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 			if a, ok := ix.words[p.word+t.word[:1]]; ok {
 				if b, ok := ix.words[t.word[1:]]; ok {
 					typed := p.word + " " + t.word
-					out[n-1] = token{ix.vocab[a].text, a, p.gap, typed}
-					out = append(out, token{ix.vocab[b].text, b, t.gap, typed})
+					out[n-1] = token{ix.vocab[a].text, a, p.gap, typed, 1}
+					out = append(out, token{ix.vocab[b].text, b, t.gap, typed, 1})
 					continue
 				}
 			}
@@ -334,7 +364,7 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		if i+1 < len(toks) && (bad || len(w) < minSpell) {
 			next := toks[i+1]
 			if a, ok := ix.words[t.word+next.word]; ok && next.id < 0 { // wor.k
-				out = append(out, token{ix.vocab[a].text, a, t.gap, t.word + " " + next.word})
+				out = append(out, token{ix.vocab[a].text, a, t.gap, t.word + " " + next.word, 1})
 				i++
 				continue
 			}
@@ -342,8 +372,8 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 				if a, ok := ix.words[t.word+next.word[:1]]; ok {
 					if b, ok := ix.words[next.word[1:]]; ok {
 						typed := t.word + " " + next.word
-						out = append(out, token{ix.vocab[a].text, a, t.gap, typed})
-						toks[i+1] = token{ix.vocab[b].text, b, next.gap, typed}
+						out = append(out, token{ix.vocab[a].text, a, t.gap, typed, 1})
+						toks[i+1] = token{ix.vocab[b].text, b, next.gap, typed, 1}
 						continue
 					}
 				}

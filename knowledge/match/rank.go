@@ -6,6 +6,19 @@ import (
 	"slices"
 )
 
+const (
+	bmK1 = 1.2
+	bmB  = .5
+
+	candidates = 32 // that BM25 and sense hand on
+	senseLift  = .6 // of nearness of sense beside BM25, its best being 1
+
+	// The ranking is the softmax's logit, and BM25 and sense in its spread.
+	bmShare    = .5
+	senseShare = .2
+	bmLogit    = 2.5 // a z-score of BM25 in logits, while there is no softmax
+)
+
 // inverted maps features to the documents that have them.
 type inverted struct {
 	off []uint32 // by feature, into doc and bm; one more at the end
@@ -20,10 +33,6 @@ const maxDocs = 1 << 16
 func (ix *Index) invert() {
 	n := len(ix.docs)
 	nf := len(ix.block)
-	type cell struct {
-		doc uint16
-		tf  float32
-	}
 	df := make([]uint32, nf+1)
 	last := make([]int32, nf) // document seen last, from 1
 	each := func(visit func(d int, f feat)) {
@@ -75,17 +84,17 @@ func (ix *Index) invert() {
 			continue
 		}
 		b := ix.block[f]
-		idf := math.Pow(math.Log(1+float64(n)/float64(df[f])), tune.IdfPow)
+		idf := math.Pow(math.Log(1+float64(n)/float64(df[f])), idfPower)
 		ix.idf[f] = float32(idf)
 		for k := ix.inv.off[f]; k < ix.inv.off[f+1]; k++ {
 			tf := float64(ix.inv.bm[k])
 			l := length[ix.inv.doc[k]][b] / mean[b]
-			ix.inv.bm[k] = float32(idf * tf * (tune.K1 + 1) / (tf + tune.K1*(1-tune.B+tune.B*l)))
+			ix.inv.bm[k] = float32(idf * tf * (bmK1 + 1) / (tf + bmK1*(1-bmB+bmB*l)))
 		}
 	}
 	for i := range ix.vocab {
-		if w := &ix.vocab[i]; w.stop && w.stem >= 0 && tune.StopW != 1 {
-			ix.idf[w.stem] *= tune.StopW
+		if w := &ix.vocab[i]; w.stop && w.stem >= 0 && stopWeight != 1 {
+			ix.idf[w.stem] *= stopWeight
 		}
 	}
 	for i := 0; i+1 < len(ix.phr.off); i++ {
@@ -95,29 +104,25 @@ func (ix *Index) invert() {
 
 // scratch is what one question needs while it is ranked.
 type scratch struct {
-	buf                   []byte
-	toks                  []token
-	closing               int
-	stems                 []int32
-	seen                  []int32
-	word                  []byte
-	at                    []int32 // by feature, place in feats from 1
-	feats                 []feat
-	bm, sm                []float32 // by document
-	cs, mix               []float32
-	sense                 []float32
-	q                     []float32 // by feature: the question as a dense vector
-	top                   []scored
-	whole, said           []feat // while clauses are ranked
-	wholeSense, saidSense []float32
-	weights               []float32
-	ends                  []int
-	parts                 []clause
-	clause                clause // that asks, as far as can be told
-	names                 []named
-	kind                  uint8
-	sig                   signals
-	near                  int // phrasing of the first candidate nearest to the question
+	buf     []byte
+	toks    []token
+	closing int
+	stems   []int32
+	seen    []int32
+	word    []byte
+	at      []int32 // by feature, place in feats from 1
+	feats   []feat
+	bm, sm  []float32 // by document
+	cs, mix []float32
+	sense   []float32
+	q       []float32 // by feature: the question as a dense vector
+	top     []scored
+	parts   []clause
+	clause  clause // that asks, as far as can be told
+	names   []named
+	kind    uint8
+	sig     signals
+	near    int // phrasing of the first candidate nearest to the question
 }
 
 func (s *scratch) met(id int32) bool {
@@ -156,12 +161,12 @@ func (ix *Index) newScratch() *scratch {
 // features fills s.feats with the vector of toks.
 func (ix *Index) features(s *scratch, toks []token) {
 	s.feats = s.feats[:0]
-	ix.extract(s, toks, false, func(id uint32) {
+	ix.extract(s, toks, false, func(id uint32, w float32) {
 		if s.at[id] == 0 {
 			s.feats = append(s.feats, feat{id, 0})
 			s.at[id] = int32(len(s.feats))
 		}
-		s.feats[s.at[id]-1].x++
+		s.feats[s.at[id]-1].x += w
 	})
 	for _, f := range s.feats {
 		s.at[f.id] = 0
@@ -197,7 +202,7 @@ func (ix *Index) weigh(s *scratch) {
 // score fills s.top with the best documents for the vector in s.feats.
 func (ix *Index) score(s *scratch) {
 	ix.weigh(s)
-	ix.shortlist(s, tune.Cands)
+	ix.shortlist(s, candidates)
 	if len(s.top) == 0 {
 		return
 	}
@@ -206,7 +211,7 @@ func (ix *Index) score(s *scratch) {
 		t := &s.top[i]
 		t.bm, t.cs, t.sm = s.bm[t.doc], s.cs[t.doc], s.sm[t.doc]
 		if ix.model != nil {
-			t.sm += float32(tune.SW) * dot(s.sense, ix.model.dense[int(t.doc)*dim:][:dim])
+			t.sm += float32(senseScale) * dot(s.sense, ix.model.dense[int(t.doc)*dim:][:dim])
 		}
 		t.clash = ix.clash(s, int(t.doc))
 	}
@@ -222,7 +227,10 @@ func (ix *Index) shortlist(s *scratch, n int) {
 		s.cs[d] = dot(s.sense, ix.mean[d*dim:][:dim])
 	}
 	for d, x := range s.bm {
-		s.mix[d] = x/peak + float32(tune.CGamma)*s.cs[d]
+		if peak > 0 {
+			x /= peak
+		}
+		s.mix[d] = x + senseLift*s.cs[d]
 	}
 	s.top = pickTop(s.mix, n, s.top[:0])
 }
@@ -262,13 +270,13 @@ func (ix *Index) combine(top []scored) {
 	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.cs) })
 	if ix.model == nil {
 		for i := range top {
-			top[i].z = float32(tune.Temp * ((float64(top[i].bm)-bmMean)/bmDev + tune.CW*(float64(top[i].cs)-csMean)/csDev))
+			top[i].z = float32(bmLogit * ((float64(top[i].bm)-bmMean)/bmDev + senseShare*(float64(top[i].cs)-csMean)/csDev))
 		}
 	} else {
 		smMean, smDev := spread(top, func(s *scored) float64 { return float64(s.sm) })
 		for i := range top {
 			t := &top[i]
-			t.z = float32((float64(t.sm) - smMean) + smDev*(tune.BMW*(float64(t.bm)-bmMean)/bmDev+tune.CW*(float64(t.cs)-csMean)/csDev))
+			t.z = float32((float64(t.sm) - smMean) + smDev*(bmShare*(float64(t.bm)-bmMean)/bmDev+senseShare*(float64(t.cs)-csMean)/csDev))
 		}
 	}
 	for i := range top {
@@ -301,7 +309,7 @@ func (ix *Index) rank(s *scratch, question string) {
 	ix.features(s, toks)
 	ix.score(s)
 	s.kind = kindOf(toks)
-	s.clause = clause{0, len(toks), 0}
+	s.clause = clause{to: len(toks)}
 	if parts := s.split(toks); parts != nil && len(s.top) > 0 {
 		ix.rankClauses(s, toks, parts)
 	}
@@ -353,66 +361,24 @@ func share(top []scored) {
 }
 
 // rankClauses ranks every clause by itself to learn how much it has to say,
-// then ranks the message as the whole and its clauses, each weighed by that.
-// The clause that says most becomes s.clause.
+// then ranks the message with each word weighed by its clause. The clause that
+// says most becomes s.clause.
 func (ix *Index) rankClauses(s *scratch, toks []token, parts []clause) {
-	s.whole = append(s.whole[:0], s.feats...)
-	s.wholeSense = append(s.wholeSense[:0], s.sense...)
-	s.said, s.saidSense, s.ends, s.weights = s.said[:0], s.saidSense[:0], s.ends[:0], s.weights[:0]
-	peak := float32(math.Inf(-1))
-	for _, c := range parts {
+	for k := range parts {
+		c := &parts[k]
 		ix.features(s, toks[c.from:c.to])
 		ix.score(s)
-		w := float32(math.Inf(-1))
+		c.says = 0
 		if len(s.top) > 0 {
-			w = s.top[0].strength(ix)*float32(tune.ClauseK) + c.asks*float32(tune.ClauseAsk)
+			c.says = s.top[0].strength(ix) * float32(clauseSays)
 		}
-		s.weights = append(s.weights, w)
-		s.said = append(s.said, s.feats...)
-		s.saidSense = append(s.saidSense, s.sense...)
-		s.ends = append(s.ends, len(s.said))
-		peak = max(peak, w)
 	}
-	sum := float32(0)
-	best := 0
-	for k, w := range s.weights {
-		if w > s.weights[best] {
-			best = k
-		}
-		s.weights[k] = float32(math.Exp(float64(w - peak)))
-		sum += s.weights[k]
-	}
+	best := weigh(toks, parts)
 	s.clause = parts[best]
-	if k := kindOf(toks[parts[best].from:parts[best].to]); k != kindNone {
+	if k := kindOf(toks[s.clause.from:s.clause.to]); k != kindNone {
 		s.kind = k
 	}
-	s.feats = s.feats[:0]
-	add := func(fs []feat, w float32) {
-		for _, f := range fs {
-			if s.at[f.id] == 0 {
-				s.feats = append(s.feats, feat{f.id, 0})
-				s.at[f.id] = int32(len(s.feats))
-			}
-			s.feats[s.at[f.id]-1].x += w * f.x
-		}
-	}
-	share := float32(tune.ClauseW * min(1, max(0, (float64(len(toks))-tune.ClauseLo)/(tune.ClauseHi-tune.ClauseLo))))
-	add(s.whole, 1-share)
-	for k := range s.sense {
-		s.sense[k] = (1 - share) * s.wholeSense[k]
-	}
-	at := 0
-	for c, w := range s.weights {
-		w *= share / sum
-		add(s.said[at:s.ends[c]], w)
-		at = s.ends[c]
-		for k := range s.sense {
-			s.sense[k] += w * s.saidSense[c*len(s.sense)+k]
-		}
-	}
-	for _, f := range s.feats {
-		s.at[f.id] = 0
-	}
+	ix.features(s, toks)
 	ix.score(s)
 }
 

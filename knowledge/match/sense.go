@@ -17,6 +17,11 @@ import (
 //go:embed words/vectors.bin.gz
 var vectorsGz []byte
 
+const (
+	senseIdf    = .5  // power of idf in a text's sense
+	kinLikeness = .55 // cosine from which one word may stand for another
+)
+
 type wordVectors struct {
 	dim  int
 	rows map[string]int32 // in order of frequency
@@ -75,7 +80,7 @@ func (ix *Index) sense(toks []token, out []float32) bool {
 			w := &ix.vocab[t.id]
 			row = w.sense
 			if w.stem >= 0 && ix.idf != nil && row >= 0 {
-				wt = float32(math.Pow(float64(ix.idf[w.stem]), tune.SIdf))
+				wt = float32(math.Pow(float64(ix.idf[w.stem]), senseIdf))
 			}
 		} else if r, ok := v.rows[t.word]; ok && ix.lex.sets[t.word] == 0 {
 			row = r
@@ -83,7 +88,7 @@ func (ix *Index) sense(toks []token, out []float32) bool {
 		if row < 0 {
 			continue
 		}
-		wt *= v.weight(row)
+		wt *= v.weight(row) * toks[i].w
 		for k, x := range v.at[int(row)*v.dim : (int(row)+1)*v.dim] {
 			out[k] += wt * float32(x)
 		}
@@ -130,7 +135,7 @@ func (ix *Index) kin(w string) int32 {
 		return k - 2
 	}
 	a := v.row(row)
-	best, sim := int32(-1), float32(tune.Kin)*v.norm[row]
+	best, sim := int32(-1), float32(kinLikeness)*v.norm[row]
 	for i := range ix.vocab {
 		o := &ix.vocab[i]
 		if o.sense < 0 || o.stop || ix.idf[o.stem] == 0 {

@@ -9,6 +9,13 @@ import (
 	"slices"
 )
 
+const (
+	rivals       = 16 // that a phrasing is trained against; 32 gains nothing
+	epochs       = 8
+	learningRate = 1.2 // falls to nothing over the epochs
+	senseScale   = 1.3 // of the dense part beside the sparse
+)
+
 // softmax is a multinomial logistic regression whose weights stand beside the
 // inverted file: a document has weights for its own features only.
 type softmax struct {
@@ -58,7 +65,7 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 	exs := ix.examples()
 	n := len(exs)
 	dim := senses().dim
-	sw := float32(tune.SW)
+	sw := float32(senseScale)
 	m := &softmax{w: make([]float32, len(ix.inv.doc)), dense: make([]float32, len(ix.docs)*dim)}
 	order := make([]int, n)
 	for i := range order {
@@ -66,12 +73,12 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var z [64]float32
-	for epoch := range tune.Epochs {
+	for epoch := range epochs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		rng.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
-		lr := float32(tune.LR * (1 - float64(epoch)/float64(tune.Epochs)))
+		lr := float32(learningRate * (1 - float64(epoch)/float64(epochs)))
 		for _, i := range order {
 			e := &exs[i]
 			zs := z[:len(e.docs)]
@@ -145,13 +152,13 @@ func (ix *Index) examples() []example {
 			}
 		}
 		copy(s.sense, ix.phr.sense[i*dim:(i+1)*dim])
-		ix.shortlist(s, tune.SmCands)
+		ix.shortlist(s, rivals)
 		own, found := int32(ix.phr.doc[i]), false
 		for _, t := range s.top {
 			found = found || t.doc == own
 		}
 		if !found {
-			if len(s.top) == tune.SmCands {
+			if len(s.top) == rivals {
 				s.top = s.top[:len(s.top)-1]
 			}
 			s.top = append(s.top, scored{doc: own})
