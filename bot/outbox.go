@@ -19,8 +19,6 @@ type Queue interface {
 	// Settle records what became of a leased delivery. ErrGone says that the
 	// lease has passed to another, who settles it.
 	Settle(ctx context.Context, s Settlement) error
-	// NextDue is when the next delivery falls due; zero when none waits.
-	NextDue(ctx context.Context, adapters []string) (time.Time, error)
 	// Wake is signalled when there may be something to lease.
 	Wake() <-chan struct{}
 }
@@ -64,7 +62,7 @@ const (
 	leaseTime = 60 * time.Second
 	// maxAttempts is how often a delivery is tried before it is parked: with the
 	// back-off below, over about four hours.
-	maxAttempts = 12
+	maxAttempts = 19
 	firstWait   = time.Second
 	longestWait = 30 * time.Minute
 	// netInterval is how often the outbox looks without having been woken.
