@@ -33,8 +33,15 @@ func (t *turn) decide(ctx context.Context) error {
 	return t.heard(ctx)
 }
 
-// heard decides on free text. It always beats a pending choice.
+// heard decides on free text. Unless it names one of the entries on offer, it
+// beats a pending choice.
 func (t *turn) heard(ctx context.Context) error {
+	if id, ok := t.chosen(Clean(t.m.Text)); ok {
+		return t.choose(ctx, *t.known.Last, id)
+	}
+	if t.declined(Clean(t.m.Text)) {
+		return t.toComms(ctx, *t.known.Last, Press{Action: ActNone})
+	}
 	start := t.b.now()
 	th := Think(t.base, t.m.Text, t.b.policy)
 	t.b.meter.Matched(t.b.now().Sub(start))
@@ -44,12 +51,6 @@ func (t *turn) heard(ctx context.Context) error {
 	}
 	if d, ok := th.Decision.(Signpost); ok && d.Entry.Lane() != "" {
 		return t.lane(ctx, th, d.Entry)
-	}
-	if id, ok := t.chosen(th.Text); ok {
-		return t.choose(ctx, *t.known.Last, id)
-	}
-	if t.declined(th.Text) {
-		return t.toComms(ctx, *t.known.Last, Press{Action: ActNone})
 	}
 	if e := t.followUp(th); e != nil && !t.quiet() {
 		return t.add(*e, th)
@@ -96,13 +97,13 @@ var goesOn = regexp.MustCompile(`(?i)^(and|also|but|or|what about|how about|what
 // its writer's own: a question that comms have, a choice that is pending, or in a
 // thread an earlier question of theirs, when the folder answers this one too.
 func (t *turn) follows() bool {
+	if _, ok := t.chosen(Clean(t.m.Text)); ok || t.declined(Clean(t.m.Text)) {
+		return true
+	}
 	if _, unreadable := Unreadable(t.m.Text); unreadable {
 		return false
 	}
 	if t.threaded() != nil || t.askedBack() != nil {
-		return true
-	}
-	if _, ok := t.chosen(Clean(t.m.Text)); ok {
 		return true
 	}
 	if !t.m.In.Thread() || t.known.Last == nil {

@@ -103,7 +103,8 @@ func Clean(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// wordless tells whether a text has no letter and no digit: an emoji, dots.
+// wordless tells whether a text has no letter and no number of three digits: an
+// emoji, dots, the number of a choice that is over.
 func wordless(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	return !strings.ContainsFunc(s, unicode.IsLetter) && len(digits(s)) < 3
 }

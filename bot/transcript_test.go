@@ -133,7 +133,7 @@ func (s *stage) do(line string) {
 		}
 	case line == "nothing is sure enough to be answered":
 		p := policy
-		p.Answer, p.Unfitted, p.Covered, p.Offer = 2, 2, .01, .0001
+		p.Answer, p.Unfitted, p.Covered, p.Offer = 2, 2, .01, .02
 		s.make(func(c *bot.Config) { c.Policy, c.Comms = p, []bot.Place{slackComms} })
 	case line == "comms are on Slack and on Teams":
 		s.make(func(c *bot.Config) { c.Comms = []bot.Place{slackComms, teamsComms} })
