@@ -13,6 +13,11 @@ const (
 	candidates = 32 // that BM25 and sense hand on
 	senseLift  = .6 // of nearness of sense beside BM25, its best being 1
 
+	// Among very many documents, sense is asked only of those that BM25 has
+	// something for: it would take half of the time.
+	manyDocs = 500
+	faintBM  = .2
+
 	// The ranking is the softmax's logit, and BM25 and sense in its spread.
 	bmShare    = .5
 	senseShare = .2
@@ -222,11 +227,19 @@ func (ix *Index) score(s *scratch) {
 func (ix *Index) shortlist(s *scratch, n int) {
 	dim := len(s.sense)
 	peak := float32(0)
-	for d, x := range s.bm {
+	for _, x := range s.bm {
 		peak = max(peak, x)
-		s.cs[d] = dot(s.sense, ix.mean[d*dim:][:dim])
+	}
+	floor := float32(0)
+	if len(s.bm) > manyDocs {
+		floor = peak * faintBM
 	}
 	for d, x := range s.bm {
+		s.cs[d], s.mix[d] = 0, 0
+		if x < floor {
+			continue
+		}
+		s.cs[d] = dot(s.sense, ix.mean[d*dim:][:dim])
 		if peak > 0 {
 			x /= peak
 		}

@@ -93,3 +93,35 @@ func Few(rows []Row, k int, seed uint64) (few, rest []Row) {
 	}
 	return few, rest
 }
+
+// Typo makes n random edits to the letters of q: one left out, put in, changed
+// or swapped with the next character.
+func Typo(q string, n int, rng *rand.Rand) string {
+	b := []byte(q)
+	for ; n > 0; n-- {
+		var at []int
+		for i, c := range b {
+			if 'a' <= c|32 && c|32 <= 'z' {
+				at = append(at, i)
+			}
+		}
+		if len(at) == 0 {
+			break
+		}
+		i := at[rng.IntN(len(at))]
+		letter := byte('a' + rng.IntN(26))
+		switch rng.IntN(4) {
+		case 0:
+			b = append(b[:i], b[i+1:]...)
+		case 1:
+			b = append(b[:i], append([]byte{letter}, b[i:]...)...)
+		case 2:
+			b[i] = letter
+		case 3:
+			if i+1 < len(b) {
+				b[i], b[i+1] = b[i+1], b[i]
+			}
+		}
+	}
+	return string(b)
+}
