@@ -19,24 +19,27 @@ func (s *Store) queue(ctx context.Context, tx *sql.Tx, d bot.Delivery) error {
 		return err
 	}
 	now := millis(s.now())
+	if d.To != "" {
+		// What the web shows is there at once.
+		state, posted := "queued", ""
+		if d.To.Adapter() == bot.WebAdapter {
+			state, posted = "sent", d.ID
+		}
+		n, err := affected(tx.ExecContext(ctx, `INSERT INTO delivery
+			(id, adapter, lane, place, only_to, fallback, post, posted, version, private, ref, state, due_at, owner, attempt, unsure, error, created_at, settled_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, '', 0, 0, '', $13, 0) ON CONFLICT (id) DO NOTHING`,
+			d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), posted, flag(d.Private), int64(d.Ref), state, now, millis(d.CreatedAt)))
+		if err != nil || n > 0 {
+			return err
+		}
+	}
 	// A leased row keeps its lease: its sender settles an older version, which
-	// leaves the row queued for the new one. What the web shows is there at once.
-	n, err := affected(tx.ExecContext(ctx, `UPDATE delivery SET post = $1, version = version + 1, settled_at = $2, error = '',
+	// leaves the row queued for the new one.
+	_, err = tx.ExecContext(ctx, `UPDATE delivery SET post = $1, version = version + 1, settled_at = $2, error = '',
 		state = CASE WHEN adapter = 'web' THEN 'sent' ELSE 'queued' END,
 		attempt = CASE WHEN owner = '' THEN 0 ELSE attempt END,
 		due_at = CASE WHEN owner = '' THEN $2 ELSE due_at END
-		WHERE id = $3`, string(post), now, d.ID))
-	if err != nil || n > 0 || d.To == "" {
-		return err
-	}
-	state, posted := "queued", ""
-	if d.To.Adapter() == bot.WebAdapter {
-		state, posted = "sent", d.ID
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO delivery
-		(id, adapter, lane, place, only_to, fallback, post, posted, version, private, ref, state, due_at, owner, attempt, unsure, error, created_at, settled_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, '', 0, 0, '', $13, 0)`,
-		d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), posted, flag(d.Private), int64(d.Ref), state, now, millis(d.CreatedAt))
+		WHERE id = $3`, string(post), now, d.ID)
 	return err
 }
 

@@ -225,10 +225,10 @@ func (e *postgres) try(ctx context.Context, fn func(context.Context, *sql.Tx) er
 }
 
 // lost tells the errors of a transaction that was undone since another was faster:
-// a serialisation failure, a deadlock, and a new delivery that both inserted.
+// a serialisation failure or a deadlock.
 func lost(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505")
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 // now is the server's clock as far as it is known. It runs by the time that has

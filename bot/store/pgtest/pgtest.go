@@ -32,16 +32,18 @@ type Server struct {
 	bin, dir string
 	as       *syscall.Credential
 	port     int
+	settings []string
 	process  *os.Process // nil when it is stopped
 	ended    chan struct{}
 	last     int
 }
 
-// New starts a server for the rest of the test. Without PostgreSQL's programs it
-// skips the test, or with CANTEEN_REQUIRE_POSTGRES=1 fails it.
-func New(t testing.TB) *Server {
+// New starts a server for the rest of the test, with settings such as "fsync=on",
+// which is off by default. Without PostgreSQL's programs it skips the test, or with
+// CANTEEN_REQUIRE_POSTGRES=1 fails it.
+func New(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s := &Server{bin: programs()}
+	s := &Server{bin: programs(), settings: append([]string{"unix_socket_directories=", "fsync=off", "max_connections=200", "shared_buffers=64MB"}, settings...)}
 	if s.bin == "" {
 		const missing = "PostgreSQL's programs are not there: install the package postgresql"
 		if os.Getenv("CANTEEN_REQUIRE_POSTGRES") == "1" {
@@ -166,8 +168,11 @@ func (s *Server) start(port int) error {
 		return err
 	}
 	defer log.Close()
-	cmd := s.command("postgres", "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB")
+	args := []string{"-p", strconv.Itoa(port), "-h", "127.0.0.1"}
+	for _, setting := range s.settings {
+		args = append(args, "-c", setting)
+	}
+	cmd := s.command("postgres", args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
