@@ -22,13 +22,18 @@ var laneOrder = []string{
 	"speaking-up", "legal-discipline", "election", "patient-identifiable",
 }
 
-func laneRank(lane string) int {
-	for i, name := range laneOrder {
-		if strings.HasPrefix(lane, name) {
-			return i
-		}
+// laneRank orders lanes, the first the least. Of the parts of one lane a private
+// one comes first: what may be about the asker is not passed on.
+func laneRank(e *Entry) int {
+	rank := slices.IndexFunc(laneOrder, func(name string) bool { return strings.HasPrefix(e.Lane(), name) })
+	if rank < 0 {
+		rank = len(laneOrder)
 	}
-	return len(laneOrder)
+	rank *= 2
+	if e.Route != Private {
+		rank++
+	}
+	return rank
 }
 
 // cue is one line of a lane's "Cues": words in a row, or a pattern.
@@ -160,12 +165,12 @@ func newLaneIndex(entries []*Entry, cues func(id string) []cue, textspeak map[st
 			x.lanes = append(x.lanes, e)
 		}
 	}
-	slices.SortStableFunc(x.lanes, func(a, b *Entry) int { return cmp.Compare(laneRank(a.Lane()), laneRank(b.Lane())) })
+	slices.SortStableFunc(x.lanes, func(a, b *Entry) int { return cmp.Compare(laneRank(a), laneRank(b)) })
 	for i, e := range x.lanes {
 		for _, c := range cues(e.ID) {
-			x.add(c, i, laneRank(e.Lane()))
+			x.add(c, i, laneRank(e))
 			if r, changed := x.repairCue(c); changed {
-				x.add(r, i, laneRank(e.Lane()))
+				x.add(r, i, laneRank(e))
 			}
 		}
 	}
