@@ -56,12 +56,12 @@ func FitDefaults(ctx context.Context, sets [][]Document) (string, error) {
 func defaultCalibrator(fitted bool) calibrator {
 	if !fitted {
 		return calibrator{
-			Right: logistic{W: signals{2.04, 0.18, 4.99, 0.00, 0.70, 0.41, 0.36, 0.00}, Bias: -5.94},
-			Any:   logistic{W: signals{1.05, 0.00, 3.32, 0.00, 0.05, 0.00, 0.69, 0.00}, Bias: -1.77},
+			Right: logistic{W: signals{2.30, 0.00, 4.65, 0.00, 0.56, 0.41, 0.29, 0.00}, Bias: -5.79},
+			Any:   logistic{W: signals{1.17, 0.00, 3.11, 0.00, 0.15, 0.00, 0.85, 0.00}, Bias: -2.07},
 		}
 	}
 	return calibrator{
-		Right: logistic{W: signals{1.59, 1.22, 2.69, 0.00, 0.36, 0.00, 0.00, 0.08}, Bias: -3.48},
-		Any:   logistic{W: signals{0.80, 0.00, 2.95, 0.00, 0.00, 0.00, 0.48, 0.00}, Bias: -1.06},
+		Right: logistic{W: signals{1.99, 1.11, 2.27, 0.00, 0.53, 0.00, 0.00, 0.05}, Bias: -3.71},
+		Any:   logistic{W: signals{1.01, 0.00, 2.77, 0.00, 0.00, 0.00, 0.54, 0.00}, Bias: -1.24},
 	}
 }

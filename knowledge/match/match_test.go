@@ -232,3 +232,21 @@ func FuzzRank(f *testing.F) {
 		}
 	})
 }
+
+func TestExplain(t *testing.T) {
+	ix := both(t)[1]
+	e := ix.Explain("I'm a porter on nights and we were chatting in the tea room, so can i twet about my unicycle on X?", 3)
+	if len(e.Candidates) != 3 || e.Candidates[0].ID != "twitter/staff" || e.Candidates[0].Nearest == "" || e.Clause == "" || e.Kind != "may I" {
+		t.Errorf("%+v", e)
+	}
+	if got, want := fmt.Sprint(e.Candidates[0].Candidate), fmt.Sprint(ix.Rank("I'm a porter on nights and we were chatting in the tea room, so can i twet about my unicycle on X?", 3).Candidates[0]); got != want {
+		t.Errorf("Explain has %s first, Rank %s", got, want)
+	}
+	text := e.String()
+	for _, want := range []string{"twet → tweet", "unicycle", "twitter/staff", "nearest", "kind         may I"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	t.Log("\n" + text)
+}

@@ -128,7 +128,7 @@ func dot(a, b []float32) float32 {
 func (ix *Index) kin(w string) int32 {
 	v := senses()
 	row, ok := v.rows[w]
-	if !ok {
+	if !ok || stop[w] {
 		return -1
 	}
 	if k := ix.kins[row].Load(); k != 0 {
