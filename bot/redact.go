@@ -108,7 +108,7 @@ func niNumber(s string) bool {
 }
 
 // postcode leaves out what has the shape of one and is a pay band, a unit or an
-// acronym in a sentence: without its space, a postcode is written in capitals or
+// acronym in a sentence: without its space, a postcode is written in capitals.
 func postcode(s string) bool {
 	if strings.Contains(s, " ") {
 		return true

@@ -31,6 +31,7 @@ func TestTranscripts(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel() // most of the time goes to the disk
 			a, err := txtar.ParseFile(file)
 			if err != nil {
 				t.Fatal(err)
