@@ -67,6 +67,9 @@ type Config struct {
 	// Pace is how many times faster than Teams allows messages go out: 1, the
 	// default, everywhere but in tests.
 	Pace float64
+	// Count, when set, is told of each request by what became of it: ok, ignored,
+	// error, and refused as token, right, keys, size or body.
+	Count func(what string)
 }
 
 // Adapter joins a Bot to Microsoft Teams. It is safe for concurrent use.
@@ -98,6 +101,9 @@ func New(c Config) (*Adapter, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Count == nil {
+		c.Count = func(string) {}
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second

@@ -157,28 +157,36 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only the Bot Connector posts here", http.StatusMethodNotAllowed)
 		return
 	}
+	refuse := func(status int, what, say string) {
+		a.c.Count(what)
+		http.Error(w, say, status)
+	}
 	if r.ContentLength > maxBody {
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		refuse(http.StatusRequestEntityTooLarge, "size", "the request is too large")
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case len(body) > maxBody:
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		refuse(http.StatusRequestEntityTooLarge, "size", "the request is too large")
 		return
 	case err != nil:
-		http.Error(w, "the request broke off", http.StatusBadRequest)
+		refuse(http.StatusBadRequest, "body", "the request ended early")
 		return
 	}
 	answer, err := a.take(r.Context(), r, body)
 	if no := new(refused); errors.As(err, &no) {
 		a.log.Warn("teams: request refused", "status", no.status, "why", no.why)
-		http.Error(w, http.StatusText(no.status), no.status)
+		what := map[int]string{http.StatusUnauthorized: "token", http.StatusForbidden: "right"}[no.status]
+		if what == "" {
+			what = "keys"
+		}
+		refuse(no.status, what, http.StatusText(no.status))
 		return
 	}
 	if err != nil {
 		a.log.Error("teams: nothing was committed, Teams is to send again", "error", err)
-		http.Error(w, "try again", http.StatusInternalServerError)
+		refuse(http.StatusInternalServerError, "error", "try again")
 		return
 	}
 	if answer == nil {
@@ -204,12 +212,14 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		return nil, err
 	}
 	if malformed != nil {
+		a.c.Count("ignored")
 		return nil, nil // the Bot Connector's own fault: sent again it is no better
 	}
 	if len(a.c.Tenants) > 0 && !slices.Contains(a.c.Tenants, in.tenant()) {
 		return nil, forbidden("the tenant %q is not on the list", limit(in.tenant(), 64))
 	}
 	if !known(in.Type) {
+		a.c.Count("ignored")
 		return nil, nil
 	}
 	for _, id := range []string{in.Conversation.ID, in.From.ID, in.Recipient.ID} {
@@ -238,6 +248,9 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 	if t.done && err != nil { // it is committed: only what was said about it did not get through
 		a.log.Warn("teams: a notice did not get through", "error", err)
 		err = nil
+	}
+	if err == nil {
+		a.c.Count("ok")
 	}
 	return t.answer, err
 }
