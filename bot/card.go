@@ -133,10 +133,12 @@ func eventName(what string) string {
 	return "Closed"
 }
 
+// nearNames lists the entries that come nearest to a question. A lane that was not
+// sure enough to be shown is none of them: naming it would say more than is known.
 func nearNames(base *knowledge.Base, e Escalation, least float64) string {
 	var names []string
 	for _, c := range e.Candidates {
-		if x, ok := base.Entry(c.ID); ok && c.Confidence >= least && len(names) < nearest {
+		if x, ok := base.Entry(c.ID); ok && x.Lane() == "" && c.Confidence >= least && len(names) < nearest {
 			names = append(names, fmt.Sprintf("%s (%.2f)", x.Title, c.Confidence))
 		}
 	}

@@ -214,11 +214,14 @@ func (t *turn) threaded() *Escalation {
 	return nil
 }
 
-// askedBack is the asker's escalation in this place on which comms wait for them.
+// askedBack is the asker's escalation on which comms wait for them, when this is
+// where they were asked: what they say elsewhere is not meant for comms.
 func (t *turn) askedBack() *Escalation {
+	alone := !t.m.Open && !t.m.Inline && !t.m.Alone
 	for i := range t.known.Mine {
 		e := &t.known.Mine[i]
-		if e.State == Waiting && (e.In == t.m.In || e.In == t.m.Direct) {
+		here := e.In == t.m.In || alone && (e.In.Lane() == t.m.In.Lane() || e.In.Lane() == t.m.Direct.Lane())
+		if e.State == Waiting && here {
 			return e
 		}
 	}
