@@ -33,6 +33,7 @@ func (s *Store) Purge(ctx context.Context) error {
 			{`DELETE FROM inbound WHERE at < $1`, keepKeys},
 			{`DELETE FROM delivery WHERE created_at < $1 AND state <> 'queued' AND ref = 0`, keepPosts},
 			{`DELETE FROM contact WHERE first_at = 0 AND quiet_until < $1`, 0},
+			{`UPDATE contact SET quiet_until = 0 WHERE quiet_until BETWEEN 1 AND $1`, 0}, // a trace of a private lane
 		} {
 			if _, err := tx.ExecContext(ctx, x.query, millis(now.Add(-x.before))); err != nil {
 				return fmt.Errorf("purge: %w", err)
