@@ -395,7 +395,10 @@ func whose(p bot.PersonID) string {
 	return string(p)
 }
 
-var confidence = regexp.MustCompile(`\([01]\.\d\d\)`)
+var (
+	confidence = regexp.MustCompile(`\([01]\.\d\d\)`)
+	near       = regexp.MustCompile(`\(0\.[5-9]\d\)`)
+)
 
 func (s *stage) block(indent, text string) {
 	for l := range strings.Lines(text) {
@@ -426,8 +429,11 @@ func (s *stage) post(head string, p bot.Post) {
 	}
 	for _, f := range p.Facts {
 		value := f.Value
-		if f.Label == "Nearest entries" { // the order of the others is not what this is about
+		if f.Label == "Nearest entries" { // the others are not what this is about
 			value, _, _ = strings.Cut(value, ",")
+			if !strings.HasSuffix(value, "(1.00)") && !near.MatchString(value) {
+				continue
+			}
 			value = confidence.ReplaceAllString(value, "(0.##)")
 		}
 		if !f.Time.IsZero() {
