@@ -76,6 +76,9 @@ func TestWholeLoop(t *testing.T) {
 		if then == nil || !has(then.Read(), "is in the FAQ now") {
 			t.Fatalf("adding to the FAQ: %v %v", errs, then)
 		}
+		if err := w.fitted(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		dm := w.Direct(pete)
 		w.Say(pete, dm, "", "facebook page")
 		w.said(dm, "Which kind of Facebook page to use", "look after it daily", "Open this entry")

@@ -15,10 +15,13 @@ import (
 // memberTTL is how old the list of comms' members may be, as the centre demands.
 const memberTTL = time.Minute
 
+// memberWait leaves a press time for its commit.
+const memberWait = 2 * time.Second
+
 // members is the comms channel's members as Slack last gave them.
 type members struct {
 	ttl  time.Duration
-	mu   sync.Mutex // held while asking: one question at a time is enough
+	turn chan struct{} // held while asking: one question at a time is enough
 	at   time.Time
 	list map[string]bool
 }
@@ -30,9 +33,15 @@ func (a *Adapter) Member(ctx context.Context, p bot.PersonID) (bool, error) {
 		return false, nil
 	}
 	m := &a.members
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	select {
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
+	case <-ctx.Done():
+		return false, fmt.Errorf("slack: members of the comms channel: %w", ctx.Err())
+	}
 	if m.list == nil || a.now().Sub(m.at) >= m.ttl {
+		ctx, cancel := context.WithTimeout(ctx, memberWait)
+		defer cancel()
 		at := a.now()
 		list := map[string]bool{}
 		for cursor := ""; ; {

@@ -221,8 +221,14 @@ func (l *look) buttons(list []bot.Button) []slackgo.Block {
 		}
 		l.next++
 		b := slackgo.NewButtonBlockElement(id+"/"+strconv.Itoa(l.next), string(value), plain(x.Label, maxButton))
-		if x.Style == bot.Primary {
+		switch x.Style {
+		case bot.Primary:
 			b.Style = slackgo.StylePrimary
+		case bot.Danger:
+			b.Style = slackgo.StyleDanger
+		}
+		if x.Confrm != "" {
+			b.Confirm = slackgo.NewConfirmationBlockObject(plain(x.Label, 100), plain(x.Confrm, 300), plain(x.Label, 30), plain("Cancel", 30))
 		}
 		elements = append(elements, b)
 	}

@@ -109,6 +109,46 @@ func TestRecordedPayloads(t *testing.T) {
 	})
 }
 
+// TestDistortedPayloads: whatever stands in a field, or is missing there, a
+// request is acknowledged.
+func TestDistortedPayloads(t *testing.T) {
+	w := start(t, "http")
+	n := 0
+	for _, r := range recordings(t) {
+		if r.body != nil {
+			continue
+		}
+		whole := decode[any](t, r.payload)
+		var distort func(v any, set func(any))
+		distort = func(v any, set func(any)) {
+			for _, other := range []any{nil, []any{}, map[string]any{}, 5, "x", true, []any{nil}} {
+				set(other)
+				n++
+				if _, err := slack.Receive(w.app, t.Context(), slack.Kind(r.kind), must(json.Marshal(whole)), ""); err != nil {
+					t.Errorf("%s with %v: %v", r.name, other, err)
+				}
+			}
+			set(v)
+			switch v := v.(type) {
+			case map[string]any:
+				for k, x := range v {
+					distort(x, func(x any) { v[k] = x })
+				}
+			case []any:
+				for i, x := range v {
+					distort(x, func(x any) { v[i] = x })
+				}
+			}
+		}
+		for k, x := range whole.(map[string]any) {
+			distort(x, func(x any) { whole.(map[string]any)[k] = x })
+		}
+	}
+	t.Logf("%d requests", n)
+	w.Say(nina, w.Direct(nina), "", "Can I tweet about work?")
+	w.said(w.Direct(nina), "Staff can tweet")
+}
+
 // idle are requests that change nothing, however often they come.
 func idle(name string) bool {
 	return slices.ContainsFunc([]string{"url_verification", "event_app_uninstalled", "event_tokens_revoked", "interactive_block_suggestion",

@@ -128,6 +128,7 @@ func New(c Config) (*Adapter, error) {
 		problems: map[string]string{partToken: "Slack: not checked yet"},
 	}
 	a.api = slackgo.New(c.BotToken, slackgo.OptionHTTPClient(a.http), slackgo.OptionAPIURL(c.APIURL), slackgo.OptionAppLevelToken(c.AppToken))
+	a.members.turn = make(chan struct{}, 1)
 	a.members.ttl, a.names.ttl, a.names.lookups = memberTTL, nameTTL, rate.NewLimiter(rate.Every(time.Second), 30)
 	a.paces.pace = c.Pace
 	if c.AppToken != "" {

@@ -57,6 +57,13 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
 	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			a.c.Count("error")
+			a.log.Error("slack: panic on a request", "kind", kind, "panic", r)
+			http.Error(w, "try again", http.StatusInternalServerError)
+		}
+	}()
 	// A request repeated to the letter has the same signature, whatever it is.
 	ack, err := a.receive(ctx, kind, payload, "sig:"+r.Header.Get("X-Slack-Signature"))
 	if err != nil {

@@ -42,6 +42,8 @@ type world struct {
 	app   *slack.Adapter
 	bot   *bot.Bot
 	store *store.Store
+	// fitted waits for the model of what was saved last.
+	fitted func(context.Context) error
 
 	mu     sync.Mutex
 	counts map[string]int
@@ -81,6 +83,7 @@ func start(t testing.TB, transport string, set ...func(*slack.Config)) *world {
 	if err := folder.WaitFitted(ctx); err != nil {
 		t.Fatal(err)
 	}
+	w.fitted = folder.WaitFitted
 	w.store, err = store.OpenSQLite(ctx, filepath.Join(t.TempDir(), "canteen.db"), store.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
