@@ -409,7 +409,7 @@ func (a *Adapter) homeCard(h bot.Home) card {
 	}
 	if len(choices) > 0 {
 		body = append(body, heading("Everything there is to read"),
-			card{"type": "Input.ChoiceSet", "id": bot.FieldEntry, "label": "Entry", "choices": choices, "style": "compact"},
+			card{"type": "Input.ChoiceSet", "id": bot.FieldEntry, "label": "Entry", "choices": choices, "style": "filtered"},
 			actionSet(action(bot.Button{Label: "Show it", Press: bot.Press{Action: bot.ActShow}}, onMessage)))
 	}
 	body = append(body, heading("What is kept"))

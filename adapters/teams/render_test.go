@@ -31,7 +31,7 @@ func posts() map[string]bot.Post {
 	work := func(a bot.Action) bot.Press { return bot.Press{Action: a, Ref: 42} }
 	return map[string]bot.Post{
 		"answer": {Kind: bot.KindAnswer, Title: "Tweeting as a *member* of staff", Entry: "twitter/staff-tweeting",
-			Text: "You can tweet, **if**:\n\n1. you read [the policy](https://example.org/p?a=1&b=2)\n   - all of it\n2. you ask\n\n> Would you say it in the canteen?\n\n    code <b>\n\nNot <script>alert(1)</script> &amp; not [this](javascript:alert(1)).\n\n# A heading\n\nEnd \\*here\\*.",
+			Text:  "You can tweet, **if**:\n\n1. you read [the policy](https://example.org/p?a=1&b=2)\n   - all of it\n2. you ask\n\n> Would you say it in the canteen?\n\n    code <b>\n\nNot <script>alert(1)</script> &amp; not [this](javascript:alert(1)).\n\n# A heading\n\nEnd \\*here\\*.",
 			Since: "Twitter is now called X.", Source: "NHS Employers quick guide, November 2014",
 			Related: []bot.Button{{Label: "Work accounts", Press: bot.Press{Action: bot.ActShow, Entry: "twitter/work-accounts"}}},
 			Buttons: []bot.Button{{Label: "That helped", Press: press(bot.ActHelped), Style: bot.Primary}, {Label: "Not what I meant", Press: press(bot.ActNotMeant)}, {Label: "Ask comms", Press: press(bot.ActAskComms)}},

@@ -57,7 +57,11 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 	case isChannel(ref) && !to.Thread():
 		conversation, id, err := a.connector.newThread(ctx, ref, msg)
 		if err != nil {
-			return bot.Posted{}, outcome(err, true)
+			err = outcome(err, true)
+			if not := new(bot.NotSent); errors.As(err, &not) && not.Elsewhere && to == a.Comms() { // taken out of the team: until it is back, cards wait
+				not.Final, not.Elsewhere, not.After = false, false, commsWait
+			}
+			return bot.Posted{}, err
 		}
 		if conversation == inThread(ref.Conversation.ID, id) || conversation == "" {
 			return bot.Posted{ID: id}, nil

@@ -229,7 +229,7 @@ func TestChannel(t *testing.T) {
 
 	// What nobody addressed to the bot is left alone, but for follow-ups.
 	before := len(w.Messages(ward))
-	w.deliver(w.Overhear(other, ward, "can I post a photo taken on the ward"))
+	w.deliver(w.Overhear(cleo, ward, "can I post a photo taken on the ward"))
 	w.deliver(w.Mention(nurse, ward, "what are the rules on filming a tiktok in the staff room"))
 	w.Await(t, ward, "C-", "can see your question")
 	w.Await(t, teamstest.Channel, "[Claim]")
@@ -238,6 +238,10 @@ func TestChannel(t *testing.T) {
 	lacks(t, card.Text(), "photo")
 	for _, m := range w.Messages(ward)[before:] {
 		lacks(t, m.Text(), "Photos on the ward")
+	}
+
+	if _, err := w.store.Place(t.Context(), bot.Place("teams:"+cleo.Object)); err == nil {
+		t.Error("somebody who only talked near the bot is kept")
 	}
 
 	// Talk under the card is comms' own.

@@ -108,6 +108,14 @@ func (in *received) mentioned() bool {
 	return false
 }
 
+// overheard tells whether a message is to the others in a conversation.
+func (in *received) overheard() bool {
+	return in.Type == schema.Message && !in.personal() && !in.mentioned() && !in.valued()
+}
+
+// valued tells whether a message is a press.
+func (in *received) valued() bool { return len(in.Value) > 0 && string(in.Value) != "null" }
+
 // plainID tells whether an id is one that can stand in a path, a place and a log:
 // one part, of no special meaning.
 func plainID(s string) bool {
@@ -174,7 +182,10 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusBadRequest, "body", "the request ended early")
 		return
 	}
-	answer, err := a.take(r.Context(), r, body)
+	// Who hangs up in the middle sends again: what is under way is finished.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTime)
+	defer cancel()
+	answer, err := a.take(ctx, r, body)
 	if no := new(refused); errors.As(err, &no) {
 		a.log.Warn("teams: request refused", "status", no.status, "why", no.why)
 		what := map[int]string{http.StatusUnauthorized: "token", http.StatusForbidden: "right"}[no.status]
@@ -197,6 +208,9 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		a.log.Warn("teams: an answer did not get through", "error", err)
 	}
 }
+
+// requestTime is within the 15 seconds after which Teams sends again.
+const requestTime = 12 * time.Second
 
 // take verifies a request and does what it asks; answer is the body to give back,
 // or nil. The error is a *refused, or says that nothing was committed.
@@ -237,7 +251,9 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		sum := sha256.Sum256(body)
 		t.key = Name + ":" + hex.EncodeToString(sum[:])
 	}
-	if err := a.remember(ctx, &in); err != nil {
+	if in.overheard() {
+		a.sighted(ctx, &in) // nothing of who only talks near the bot is kept
+	} else if err := a.remember(ctx, &in); err != nil {
 		return nil, fmt.Errorf("keep a place: %w", err)
 	}
 	act := in.activity()
@@ -283,8 +299,7 @@ func (a *Adapter) believe(r *http.Request, in *received) error {
 // vouched for its serviceUrl. Of people, nothing but their ids is kept, and that
 // with the person alone, so that erasing them erases it.
 func (a *Adapter) remember(ctx context.Context, in *received) error {
-	base := schema.ConversationReference{Bot: schema.ChannelAccount{ID: in.Recipient.ID, Name: in.Recipient.Name}, ChannelID: in.ChannelID, ServiceURL: in.ServiceURL}
-	base.Conversation.TenantID = in.tenant()
+	base := in.reference()
 	person, where := base, base
 	person.User = schema.ChannelAccount{ID: in.From.ID, AadObjectID: in.From.AadObjectID}
 	composing := strings.HasPrefix(in.Name, "composeExtension/") // from anywhere: the bot need not be there
@@ -321,14 +336,23 @@ func (a *Adapter) remember(ctx context.Context, in *received) error {
 		save(1, bot.Place(placeOf(in.Conversation).Lane()), where)
 	}
 	saves.Wait()
-	if team := in.ChannelData.Team.ID; team != "" && a.c.CommsChannel != "" && plainID(team) {
-		a.sighted(ctx, in, base, team)
-	}
+	a.sighted(ctx, in)
 	return errors.Join(errs[:]...)
 }
 
+// reference is what every way to reach somebody from here has.
+func (in *received) reference() schema.ConversationReference {
+	ref := schema.ConversationReference{Bot: schema.ChannelAccount{ID: in.Recipient.ID, Name: in.Recipient.Name}, ChannelID: in.ChannelID, ServiceURL: in.ServiceURL}
+	ref.Conversation.TenantID = in.tenant()
+	return ref
+}
+
 // sighted looks in an activity from a team for the comms channel.
-func (a *Adapter) sighted(ctx context.Context, in *received, ref schema.ConversationReference, team string) {
+func (a *Adapter) sighted(ctx context.Context, in *received) {
+	team, ref := in.ChannelData.Team.ID, in.reference()
+	if a.c.CommsChannel == "" || !plainID(team) {
+		return
+	}
 	if in.ChannelData.EventType == "teamMemberAdded" || in.ChannelData.EventType == "teamMemberRemoved" {
 		a.forgetRoster()
 	}
@@ -414,7 +438,10 @@ func (t *turn) tell(options ...activity.MsgOption) (schema.Activity, error) {
 // Action.Execute.
 func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	in, m := t.in, t.said()
-	if len(in.Value) > 0 && string(in.Value) != "null" {
+	if strings.HasPrefix(in.From.ID, "28:") {
+		return schema.Activity{}, nil // another bot
+	}
+	if in.valued() {
 		press, ok := readPress(in.Value)
 		if !ok {
 			return schema.Activity{}, nil // a card of somebody else's
@@ -426,7 +453,7 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 		return t.tell(activity.MsgOptionText(plainOf(notice)))
 	}
 	m.Text = in.words()
-	if !in.personal() && !in.mentioned() {
+	if in.overheard() {
 		if bot.Place(m.In.Lane()) == t.a.Comms() {
 			return schema.Activity{}, nil // talk among comms
 		}
@@ -700,7 +727,7 @@ func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, m := range members {
+			for _, m := range members[:min(len(members), maxChoices)] {
 				f.Fields[i].Choices = append(f.Fields[i].Choices, bot.Choice{Label: m.Name, Value: string(m.person())})
 			}
 		}
