@@ -164,3 +164,30 @@ func bare(ctx context.Context, db *sql.DB, t bot.Turn) error {
 	}
 	return tx.Commit()
 }
+
+// BenchmarkLease leases and settles from a backlog of 5,000 in 500 conversations.
+func BenchmarkLease(b *testing.B) {
+	s := benchStore(b, filepath.Join(b.TempDir(), "canteen.db"))
+	for i := range 100 {
+		t := bot.Turn{Keys: []string{fmt.Sprint(i)}, At: time.Now()}
+		for j := range 50 {
+			t.Deliveries = append(t.Deliveries, usual("d", i*50+j).Deliveries[0])
+		}
+		if _, err := s.Commit(b.Context(), t); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i := 0; b.Loop(); i++ {
+		list, err := s.Lease(b.Context(), "me", []string{"slack", "teams"}, 64, time.Minute)
+		if err != nil || len(list) != 64 {
+			b.Fatal(len(list), err)
+		}
+		b.StopTimer()
+		for _, d := range list {
+			if err := s.Settle(b.Context(), bot.Settlement{Delivery: d, Owner: "me", Outcome: bot.Again, Due: time.Now()}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+	}
+}

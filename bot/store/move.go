@@ -303,9 +303,9 @@ func (s *sheet) close() error {
 	return errors.Join(s.out.Error(), s.file.Close())
 }
 
-// Import reads an export into an empty database, all of it or nothing. Numbers go
-// on where the exported ones end, and what was leased falls due when its lease
-// ends, as after a crash.
+// Import reads an export into an empty database that nothing else has open, all of
+// it or nothing. Numbers go on where the exported ones end, and what was leased
+// falls due when its lease ends, as after a crash.
 func Import(ctx context.Context, address, dir string, o Options) (err error) {
 	data, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"net"
 	"net/url"
 	"path"
 	"strings"
@@ -27,8 +29,8 @@ import (
 )
 
 // postgres shares a database with other replicas. Three things make that safe:
-// rows are claimed with SKIP LOCKED, a write that loses against another is run
-// again, and due times are in the server's clock.
+// rows are claimed with SKIP LOCKED, a write that loses against another or its
+// connection is run again, and due times are in the server's clock.
 type postgres struct {
 	db      *sql.DB
 	config  *pgx.ConnConfig
@@ -196,32 +198,34 @@ func (e *postgres) write(ctx context.Context, fn func(context.Context, *sql.Tx) 
 	ctx, cancel := limit(ctx, writeTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := e.try(ctx, fn)
-		if err == nil || try == writeTries || !lost(err) {
+		again, err := e.try(ctx, fn)
+		if !again || try == writeTries {
 			return err
 		}
-		wait := time.Duration(mathrand.Int64N(int64(5*time.Millisecond) << try))
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(wait):
+		case <-time.After(mathrand.N(5 * time.Millisecond << try)):
 		}
 	}
 }
 
-func (e *postgres) try(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+// try tells besides whether another try may do better. It may not after a cut
+// while committing: nobody knows whether that went through, and who sends again
+// with the same key finds out.
+func (e *postgres) try(ctx context.Context, fn func(context.Context, *sql.Tx) error) (again bool, err error) {
 	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return cut(err), fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
 	if err := fn(ctx, tx); err != nil {
-		return err
+		return lost(err) || cut(err), err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return lost(err), fmt.Errorf("commit: %w", err)
 	}
-	return nil
+	return false, nil
 }
 
 // lost tells the errors of a transaction that was undone since another was faster:
@@ -229,6 +233,20 @@ func (e *postgres) try(ctx context.Context, fn func(context.Context, *sql.Tx) er
 func lost(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// cut tells the errors of a connection that was lost, or not made.
+func cut(err error) bool {
+	var pg *pgconn.PgError
+	var refused *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &pg):
+		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08")
+	case errors.As(err, &refused), errors.As(err, &network):
+		return true
+	}
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // now is the server's clock as far as it is known. It runs by the time that has

@@ -237,17 +237,18 @@ func testClocks(t *testing.T, server *pgtest.Server) {
 
 func testTryAgain(t *testing.T, server *pgtest.Server) {
 	w := newWorld(t, server.Database(t))
-	for code, lasts := range map[string]bool{"40001": false, "40P01": false, "22012": true} {
+	raise := func(code string) string { return `DO $$ BEGIN RAISE SQLSTATE '` + code + `'; END $$` }
+	for query, lasts := range map[string]bool{raise("40001"): false, raise("40P01"): false, `SELECT pg_terminate_backend(pg_backend_pid())`: false, raise("22012"): true} {
 		tries := 0
 		err := w.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 			if tries++; tries < 3 {
-				_, err := tx.ExecContext(ctx, `DO $$ BEGIN RAISE SQLSTATE '`+code+`'; END $$`)
+				_, err := tx.ExecContext(ctx, query)
 				return err
 			}
 			return nil
 		})
 		if (err != nil) != lasts || lasts && tries != 1 || !lasts && tries != 3 {
-			t.Errorf("%s: %d tries, %v", code, tries, err)
+			t.Errorf("%s: %d tries, %v", query, tries, err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
-	driver "modernc.org/sqlite"
+	sqlitedriver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"canteen/bot"
@@ -89,7 +89,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
 	if err = e.prepare(ctx); err != nil {
-		if bad := (*driver.Error)(nil); errors.As(err, &bad) && (bad.Code()&0xff == sqlite3.SQLITE_CORRUPT || bad.Code() == sqlite3.SQLITE_NOTADB) {
+		if bad := (*sqlitedriver.Error)(nil); errors.As(err, &bad) && (bad.Code()&0xff == sqlite3.SQLITE_CORRUPT || bad.Code() == sqlite3.SQLITE_NOTADB) {
 			err = fmt.Errorf("the file is damaged: put a backup in its place: %w", err)
 		}
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close(), e.writer.Close())

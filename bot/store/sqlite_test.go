@@ -19,26 +19,33 @@ func TestSQLite(t *testing.T) {
 	suite(t, func(t *testing.T) string { return filepath.Join(t.TempDir(), "canteen.db") })
 }
 
-// openIn makes this test program another process, which opens a database and says
-// how that went.
-const openIn = "CANTEEN_TEST_OPEN"
+// This test program is another process when these are set: it opens a database or
+// copies it, and says how that went.
+const (
+	openIn   = "CANTEEN_TEST_OPEN"
+	backupTo = "CANTEEN_TEST_BACKUP"
+)
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(openIn); path != "" {
-		s, err := OpenSQLite(context.Background(), path, Options{})
-		fmt.Println(err)
-		if err == nil {
-			_ = s.Close()
-		}
-		os.Exit(0)
+	path := os.Getenv(openIn)
+	if path == "" {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if file := os.Getenv(backupTo); file != "" {
+		fmt.Println(Backup(context.Background(), path, file))
+		return
+	}
+	s, err := OpenSQLite(context.Background(), path, Options{})
+	fmt.Println(err)
+	if err == nil {
+		_ = s.Close()
+	}
 }
 
-func elsewhere(t *testing.T, path string) string {
+func elsewhere(t *testing.T, path, backup string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), openIn+"="+path)
+	cmd.Env = append(os.Environ(), openIn+"="+path, backupTo+"="+backup)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -49,14 +56,22 @@ func elsewhere(t *testing.T, path string) string {
 func TestSecondProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "canteen.db")
 	w := newWorld(t, path)
-	if got := elsewhere(t, path); !strings.HasSuffix(got, ErrLocked.Error()) {
+	if got := elsewhere(t, path, ""); !strings.HasSuffix(got, ErrLocked.Error()) {
 		t.Errorf("another process: %s", got)
 	}
 	if _, err := OpenSQLite(t.Context(), path, Options{}); !errors.Is(err, ErrLocked) {
 		t.Errorf("this process: %v", err)
 	}
+	w.escalate("slack:ann", "a/b")
+	file := path + ".backup"
+	if got := elsewhere(t, path, file); got != "<nil>" {
+		t.Errorf("its backup: %s", got)
+	}
+	if _, err := newWorld(t, file).Escalation(t.Context(), 1); err != nil {
+		t.Errorf("in the backup: %v", err)
+	}
 	w.ok(w.Close())
-	if got := elsewhere(t, path); got != "<nil>" {
+	if got := elsewhere(t, path, ""); got != "<nil>" {
 		t.Errorf("after closing: %s", got)
 	}
 }

@@ -93,7 +93,7 @@ var ErrLocked = errors.New("another canteen has this database open")
 var ErrClosed = errors.New("the store is closed")
 
 // Close ends what the store does in the background and closes the database. Writes
-// that still wait get ErrClosed.
+// that still wait, and all after it, get an error, on SQLite ErrClosed.
 func (s *Store) Close() error { return s.close() }
 
 // Ping tells whether the database answers.
