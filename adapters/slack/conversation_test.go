@@ -110,7 +110,7 @@ func TestDirectMessage(t *testing.T) {
 		w.Say(nina, dm, "", "Who can see what I post &amp; write?")
 		answer := w.said(dm, "Check who can see your posts")
 		if !has(answer.Read(), "*privacy settings*", "• Facebook: see <https://www.facebook.com/help/120939471321735|who can see your posts>.", "_protect_",
-			"*Since then*", "Source: NHS Employers quick guide, November 2014", "Related", "<https://canteen.example.org/entries/profiles/who-can-see|Open this entry>") {
+			"*Since then*", "Source: NHS Employers quick guide, November 2014", "Related", "<https://canteen.example.org/entry/profiles/who-can-see|Open this entry>") {
 			t.Errorf("the answer reads:\n%s", answer.Read())
 		}
 		if answer.ThreadTS != "" {

@@ -424,7 +424,7 @@ func (a *Adapter) values(ctx context.Context, state json.RawMessage) map[string]
 			case bot.People:
 				if v.SelectedUser != "" {
 					fields[block] = string(person(v.SelectedUser))
-					fields[block+"_name"] = a.userName(ctx, v.SelectedUser, "")
+					fields[bot.FieldPersonName] = a.userName(ctx, v.SelectedUser, "")
 				}
 			case bot.Search:
 				fields[block], _ = a.entryOf(v.Selected.Value)

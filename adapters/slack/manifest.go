@@ -24,11 +24,11 @@ func Manifest(public string) ([]byte, error) {
 	}
 	u, err := url.Parse(public)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("slack: %q is not an address such as https://canteen.example.org", public)
+		return nil, fmt.Errorf("%q is not an address such as https://canteen.example.org", public)
 	}
 	var m map[string]any
 	if err := json.Unmarshal(manifest, &m); err != nil {
-		return nil, fmt.Errorf("slack: manifest: %w", err)
+		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	at := strings.TrimSuffix(public, "/") + Path
 	settings := m["settings"].(map[string]any)

@@ -67,7 +67,7 @@ func (a *Adapter) look() *look {
 }
 
 // EntryPath is where the web pages keep entries, below the public address.
-const EntryPath = "/entries/"
+const EntryPath = "/entry/"
 
 func (a *Adapter) render(p bot.Post, ping bool) message {
 	l := a.look()
@@ -221,14 +221,8 @@ func (l *look) buttons(list []bot.Button) []slackgo.Block {
 		}
 		l.next++
 		b := slackgo.NewButtonBlockElement(id+"/"+strconv.Itoa(l.next), string(value), plain(x.Label, maxButton))
-		switch x.Style {
-		case bot.Primary:
+		if x.Style == bot.Primary {
 			b.Style = slackgo.StylePrimary
-		case bot.Danger:
-			b.Style = slackgo.StyleDanger
-		}
-		if x.Confrm != "" {
-			b.Confirm = slackgo.NewConfirmationBlockObject(plain(x.Label, 100), plain(x.Confrm, 300), plain(x.Label, 30), plain("Cancel", 30))
 		}
 		elements = append(elements, b)
 	}

@@ -63,7 +63,7 @@ var posts = map[bot.Kind]bot.Post{
 		Facts: []bot.Fact{{Label: "Asked in Slack", Time: time.Unix(1_700_000_000, 0)}, {Label: "Nearest entries", Value: "A <journalist> & *co* (0.97)"}},
 		Buttons: []bot.Button{button("Claim", bot.ActClaim, false, bot.Primary), button("Answer", bot.ActAnswer, true, ""),
 			{Label: "Reuse C-17", Form: true, Press: bot.Press{Action: bot.ActReuse, Ref: 42, Fields: map[string]string{"from": "C-17"}}},
-			{Label: "Close", Press: bot.Press{Action: bot.ActClose, Ref: 42}, Style: bot.Danger, Confrm: "Close it?"}}},
+			button("Close", bot.ActClose, false, "")}},
 }
 
 func TestGolden(t *testing.T) {

@@ -94,17 +94,17 @@ const requestTimeout = 2500 * time.Millisecond
 func New(c Config) (*Adapter, error) {
 	switch {
 	case c.BotToken == "":
-		return nil, errors.New("slack: SLACK_BOT_TOKEN is not set")
+		return nil, errors.New("SLACK_BOT_TOKEN is not set")
 	case c.SigningSecret == "" && c.AppToken == "":
-		return nil, errors.New("slack: set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for events over HTTP")
+		return nil, errors.New("set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for events over HTTP")
 	case c.Bot == nil:
-		return nil, errors.New("slack: no bot")
+		return nil, errors.New("no bot")
 	}
 	if c.APIURL == "" {
 		c.APIURL = slackgo.APIURL
 	}
 	if _, err := url.Parse(c.APIURL); err != nil {
-		return nil, errors.New("slack: SLACK_API_URL is not an address such as https://slack-gov.com/api/")
+		return nil, errors.New("SLACK_API_URL is not an address such as https://slack-gov.com/api/")
 	}
 	c.APIURL = strings.TrimSuffix(c.APIURL, "/") + "/" // the client joins the two as they are
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
