@@ -26,7 +26,7 @@ type Policy struct {
 
 // DefaultPolicy was set on the project's own cross-validation and checked on
 // questions that were not tuned on; knowledge/match/NOTES.md has the figures.
-var DefaultPolicy = Policy{Answer: 0.55, Covered: 0.22, Offer: 0.04, Lane: 0.50, SmallTalk: 0.55, Unfitted: 0.90}
+var DefaultPolicy = Policy{Answer: 0.55, Covered: 0.22, Offer: 0.04, Lane: 0.30, SmallTalk: 0.55, Unfitted: 0.90}
 
 // Decision is what becomes of one question: Answer, Clarify, Signpost, SmallTalk,
 // Escalate or Unread.
