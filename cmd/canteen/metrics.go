@@ -20,6 +20,7 @@ type metrics struct {
 	matching  prometheus.Histogram
 	delivered *prometheus.CounterVec
 	lag       *prometheus.HistogramVec
+	requests  *prometheus.CounterVec
 }
 
 // counts are what the store is asked for at each scrape.
@@ -41,7 +42,9 @@ func newMetrics(st counts) *metrics {
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "canteen_delivery_lag_seconds",
 			Help: "From the making of a delivery to its arrival.", Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}}, []string{"adapter"}),
 	}
-	m.registry.MustRegister(m.handled, m.handling, m.matching, m.delivered, m.lag, &stored{st},
+	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "canteen_requests_total",
+		Help: "Requests of a platform by what became of them: ok, repeat, ignored, error, or refused as signature, stale, size, body or busy."}, []string{"adapter", "what"})
+	m.registry.MustRegister(m.requests, m.handled, m.handling, m.matching, m.delivered, m.lag, &stored{st},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,6 +60,11 @@ func (m *metrics) settled(adapter string, o bot.Outcome, lag time.Duration) {
 	if o == bot.Sent {
 		m.lag.WithLabelValues(adapter).Observe(lag.Seconds())
 	}
+}
+
+// request counts one platform's requests.
+func (m *metrics) request(adapter string) func(what string) {
+	return func(what string) { m.requests.WithLabelValues(adapter, what).Inc() }
 }
 
 // Handled implements bot.Meter.

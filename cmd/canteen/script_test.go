@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -10,6 +11,10 @@ import (
 // The command line is tested by the scripts in testdata/script, each in an empty
 // folder of its own with nothing in the environment.
 func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+		return
+	}
 	testscript.Main(m, map[string]func(){"canteen": main})
 }
 

@@ -16,12 +16,16 @@ type settings struct {
 	Listen    string `env:"LISTEN_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen ($LISTEN_ADDR)."`
 	PublicURL string `env:"PUBLIC_URL" name:"public-url" placeholder:"URL" help:"This server as people reach it; links to entries are sent only when it is set ($PUBLIC_URL)."`
 
+	// Pace scales the platforms' own limits on sending, for tests against fakes.
+	Pace float64 `env:"CANTEEN_PACE" default:"1" hidden:""`
+
 	Slack struct {
-		BotToken      secret `env:"SLACK_BOT_TOKEN" help:"xoxb-…"`
-		SigningSecret secret `env:"SLACK_SIGNING_SECRET" help:"For events over HTTP."`
-		AppToken      secret `env:"SLACK_APP_TOKEN" help:"xapp-…, for Socket Mode."`
-		CommsChannel  string `env:"SLACK_COMMS_CHANNEL" placeholder:"C…" help:"The communications team's channel."`
-		APIURL        string `env:"SLACK_API_URL" name:"api-url" placeholder:"URL" help:"For GovSlack: https://slack-gov.com/api/."`
+		BotToken       secret `env:"SLACK_BOT_TOKEN" help:"xoxb-…"`
+		SigningSecret  secret `env:"SLACK_SIGNING_SECRET" help:"For events over HTTP."`
+		AppToken       secret `env:"SLACK_APP_TOKEN" help:"xapp-…, for Socket Mode."`
+		CommsChannel   string `env:"SLACK_COMMS_CHANNEL" placeholder:"C…" help:"The communications team's channel."`
+		PrivateAnswers bool   `env:"SLACK_PRIVATE_ANSWERS" help:"Show the answer to a mention to who asked alone ($SLACK_PRIVATE_ANSWERS)."`
+		APIURL         string `env:"SLACK_API_URL" name:"api-url" placeholder:"URL" help:"For GovSlack: https://slack-gov.com/api/."`
 	} `embed:"" prefix:"slack-" group:"Slack"`
 
 	Teams struct {

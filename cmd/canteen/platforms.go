@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/time/rate"
+
+	"canteen/adapters/slack"
+	"canteen/adapters/teams"
+	"canteen/bot"
+)
+
+// comms are the channels that get every card.
+func (s *settings) comms() []bot.Place {
+	var list []bot.Place
+	if s.slack() && s.Slack.CommsChannel != "" {
+		list = append(list, bot.Place("slack:"+s.Slack.CommsChannel))
+	}
+	if s.teams() && s.Teams.CommsChannel != "" {
+		list = append(list, bot.Place("teams:"+s.Teams.CommsChannel))
+	}
+	return list
+}
+
+// platforms wires the adapters whose settings are present. It calls none of them.
+func (s *settings) platforms(a *app) error {
+	if s.slack() {
+		x, err := slack.New(slack.Config{
+			BotToken: string(s.Slack.BotToken), SigningSecret: string(s.Slack.SigningSecret), AppToken: string(s.Slack.AppToken),
+			CommsChannel: s.Slack.CommsChannel, APIURL: s.Slack.APIURL, AnswerPrivately: s.Slack.PrivateAnswers, PublicURL: s.PublicURL,
+			Pace: rate.Limit(s.Pace), Bot: a.bot, Log: a.log, Count: a.metrics.request("slack"),
+		})
+		if err != nil {
+			return usage{fmt.Errorf("slack: %w", err)}
+		}
+		a.adapters["slack"] = x
+	}
+	if s.teams() {
+		x, err := teams.New(teams.Config{
+			AppID: s.Teams.AppID, AppPassword: string(s.Teams.AppPassword), TenantID: s.Teams.TenantID, CommsChannel: s.Teams.CommsChannel,
+			LoginURL: s.Teams.LoginURL, OpenIDMetadataURL: s.Teams.MetadataURL, TokenIssuer: s.Teams.Issuer, ServiceHosts: s.Teams.ServiceHosts,
+			Tenants: s.Teams.Tenants, Insecure: s.InsecureTeams, Listen: s.Listen, PublicURL: s.PublicURL,
+			Pace: s.Pace, Bot: a.bot, Store: a.store, Log: a.log,
+		})
+		if err != nil {
+			return usage{fmt.Errorf("teams: %w", err)}
+		}
+		a.adapters["teams"] = x
+	}
+	return nil
+}

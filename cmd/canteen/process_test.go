@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The end-to-end tests run the real program: this test binary, as TestMain has it,
+// under the name that asMain sets.
+const asMain = "CANTEEN_TEST_MAIN"
+
+// process is a canteen serve of its own.
+type process struct {
+	cmd *exec.Cmd
+	url string
+	log *os.File
+	out io.Closer
+}
+
+// start runs `canteen serve` with the arguments and settings, and returns when it
+// listens.
+func start(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	dir := t.TempDir()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{asMain + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: cmd, log: log, out: out}
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			data, err := os.ReadFile(log.Name())
+			t.Logf("log of %s (%v):\n%s", p.url, err, data)
+		}
+		log.Close()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("canteen serve ended before it listened: %v", err)
+	}
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("canteen serve printed %q", line)
+	}
+	p.url = url
+	return p
+}
+
+// kill is kill -9.
+func (p *process) kill() {
+	if p.cmd.ProcessState == nil {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+}
+
+// stop is SIGTERM; it gives the exit code.
+func (p *process) stop(t *testing.T) int {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Wait()
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// get reads a page.
+func get(t *testing.T, client *http.Client, url string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(t, client, req)
+}
+
+func do(t *testing.T, client *http.Client, req *http.Request) (int, string) {
+	t.Helper()
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestServe(t *testing.T) {
+	p := start(t, nil)
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 200, "/desk/": 200, "/slack/events": 404, "/api/messages": 404} {
+		if code, body := get(t, http.DefaultClient, p.url+path); code != want {
+			t.Errorf("GET %s: %d, want %d: %.200s", path, code, want, body)
+		}
+	}
+	if code := p.stop(t); code != 0 {
+		t.Errorf("after SIGTERM: exit %d", code)
+	}
+}
+
+// Off loopback there is no log-in yet, so the pages are not there; the rest is.
+func TestServeElsewhere(t *testing.T) {
+	p := start(t, nil, "--listen", "0.0.0.0:0")
+	url := "http://127.0.0.1" + p.url[strings.LastIndexByte(p.url, ':'):]
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 404, "/desk/": 404, "/desk/form": 404, "/assets/canteen.css": 404} {
+		if code, _ := get(t, http.DefaultClient, url+path); code != want {
+			t.Errorf("GET %s: %d, want %d", path, code, want)
+		}
+	}
+}
+
+// A second canteen on the same database file is refused in words.
+func TestServeTwice(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "canteen.db")
+	start(t, nil, "--database", db)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, "serve", "--listen", "127.0.0.1:0", "--database", db)
+	cmd.Env = []string{asMain + "=1"}
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "another canteen has this database open") {
+		t.Errorf("second canteen: %v: %s", err, out)
+	}
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"canteen/adapters/web"
+	"canteen/bot"
+	"canteen/bot/store"
+	"canteen/knowledge"
+)
+
+type serveCmd struct {
+	folderFlags
+	settings
+}
+
+// The server's own times.
+const (
+	// drainTime is how long what is under way may take after SIGTERM.
+	drainTime = 20 * time.Second
+	// openTime is how long the database may take to open and migrate.
+	openTime      = time.Minute
+	purgeInterval = time.Hour
+)
+
+// adapter is one platform, wired.
+type adapter interface {
+	bot.Sender
+	bot.Members
+	// Run does what the adapter does of itself until ctx ends.
+	Run(ctx context.Context) error
+	// Ready is nil, or says what is missing and how to mend it.
+	Ready() error
+	Handler() http.Handler
+	Doctor(ctx context.Context) []bot.Finding
+}
+
+func (c *serveCmd) Run(ctx context.Context, s *streams) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	// Whoever probes the process is answered before any platform is called.
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return usage{fmt.Errorf("LISTEN_ADDR %s: %w", c.Listen, err)}
+	}
+	defer listener.Close()
+
+	openCtx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	st, err := store.Open(openCtx, c.Database, store.Options{Log: s.log})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			s.log.Error("store: close", "error", err)
+		}
+	}()
+	folder, err := knowledge.Open(ctx, s.log, c.Knowledge, overlayDir(c.Database))
+	if err != nil {
+		var list knowledge.Problems
+		if errors.As(err, &list) {
+			for _, p := range list {
+				fmt.Fprintln(s.out, p)
+			}
+			return problems
+		}
+		return err
+	}
+
+	app, err := c.wire(st, folder, s.log)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: app.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	fmt.Fprintf(s.out, "listening on http://%s\n", listener.Addr())
+	return app.run(ctx, server, listener)
+}
+
+// overlayDir is where entries made on the desk are kept when no --knowledge folder
+// is given: beside the database file.
+func overlayDir(database string) string {
+	if strings.Contains(database, "://") && !strings.HasPrefix(database, "sqlite:") {
+		return "canteen-entries"
+	}
+	path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
+	return filepath.Join(filepath.Dir(path), "canteen-entries")
+}
+
+// app is a Canteen, wired and not yet running.
+type app struct {
+	log      *slog.Logger
+	store    *store.Store
+	folder   *knowledge.Folder
+	bot      *bot.Bot
+	outbox   *bot.Outbox
+	web      http.Handler
+	adapters map[string]adapter
+	metrics  *metrics
+}
+
+// wire makes every part and calls nothing outside.
+func (c *serveCmd) wire(st *store.Store, folder *knowledge.Folder, log *slog.Logger) (*app, error) {
+	a := &app{log: log, store: st, folder: folder, adapters: map[string]adapter{}, metrics: newMetrics(st)}
+	members := map[string]bot.Members{}
+	a.bot = bot.New(bot.Config{Store: st, Folder: folder, Members: members, Comms: c.comms(), Meter: a.metrics, Log: log})
+	a.web = web.New(web.Config{Bot: a.bot, Store: st, Problems: folder.Problems, Unready: a.unready, Local: c.loopback(), Log: log})
+	members[bot.WebAdapter] = web.Members{}
+	if err := c.platforms(a); err != nil {
+		return nil, err
+	}
+	senders := map[string]bot.Sender{}
+	for name, x := range a.adapters {
+		members[name], senders[name] = x, x
+	}
+	a.outbox = bot.NewOutbox(bot.OutboxConfig{Queue: st, Senders: senders, Log: log, Observe: a.metrics.settled})
+	return a, nil
+}
+
+// routes are the paths of CONTRACT.md.
+func (a *app) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", a.web)
+	for path, name := range map[string]string{"/slack/events": "slack", "/api/messages": "teams"} {
+		if x, ok := a.adapters[name]; ok {
+			mux.Handle(path, x.Handler())
+		} else {
+			mux.Handle(path, http.NotFoundHandler())
+		}
+	}
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { plainly(w, http.StatusOK, "ok\n") })
+	mux.HandleFunc("/readyz", a.readyz)
+	mux.Handle("/metrics", a.metrics.handler())
+	return mux
+}
+
+func plainly(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(text))
+}
+
+// readyTime is how long the store may take to answer /readyz.
+const readyTime = 2 * time.Second
+
+// readyz says whether the store and the folder are there. What a platform lacks
+// is said too, and takes nothing away from the others.
+func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+	defer cancel()
+	code, text := http.StatusOK, ""
+	if err := a.store.Ping(ctx); err != nil {
+		a.log.Error("readyz: the store does not answer", "error", err)
+		code, text = http.StatusServiceUnavailable, "store: does not answer\n"
+	} else {
+		text = "store: ok\n"
+	}
+	text += fmt.Sprintf("folder: %d entries\n", len(a.folder.Base().Entries()))
+	for _, line := range a.unready() {
+		text += line + "\n"
+	}
+	plainly(w, code, text)
+}
+
+// unready says of each platform that does not work what it lacks.
+func (a *app) unready() []string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(a.adapters)) {
+		if err := a.adapters[name].Ready(); err != nil {
+			list = append(list, err.Error())
+		}
+	}
+	return list
+}
+
+// run serves until ctx ends, then drains: no new requests, what is under way is
+// finished, and what is not sent by then is sent by the next run.
+func (a *app) run(ctx context.Context, server *http.Server, listener net.Listener) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var background sync.WaitGroup
+	background.Go(func() { a.outbox.Run(work) })
+	for name, x := range a.adapters {
+		background.Go(func() {
+			if err := x.Run(work); err != nil && work.Err() == nil {
+				a.log.Error("adapter stopped", "adapter", name, "error", err)
+			}
+		})
+	}
+	background.Go(func() { a.every(work, purgeInterval, "purge", a.store.Purge) })
+	background.Go(func() { a.every(work, time.Minute, "remind", a.bot.Remind) })
+
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.log.Info("draining", "for", drainTime)
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		if e := server.Shutdown(drain); e != nil {
+			a.log.Warn("requests were cut off", "error", e)
+		}
+	}
+	stop()
+	done := make(chan struct{})
+	go func() { background.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(drainTime):
+		a.log.Warn("deliveries were cut off; the next run finishes them")
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// every calls fn now and at each interval.
+func (a *app) every(ctx context.Context, interval time.Duration, what string, fn func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := fn(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error(what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
