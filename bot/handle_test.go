@@ -323,3 +323,24 @@ func TestMeasuredPromise(t *testing.T) {
 		}
 	}
 }
+
+// A short text that means nothing alone is read together with what was asked
+// before; comms are not asked for it.
+func TestJoined(t *testing.T) {
+	w := newWorld(t)
+	p := policy
+	p.Answer, p.Unfitted, p.Covered = .9, .9, .95
+	w.make(func(c *bot.Config) { c.Policy, c.Comms = p, []bot.Place{slackComms} })
+	const next = "and what about money for it"
+	if _, ok := w.bot.Think(next).Decision.(bot.Escalate); !ok {
+		t.Skip("it is sure enough alone")
+	}
+	w.ask("nurse", "can we pay for adverts on linkedin")
+	w.deliver()
+	w.ask("nurse", next)
+	for _, d := range w.deliver() {
+		if d.Post.Kind != bot.KindAnswer || d.Post.Entry != "linkedin/advertising" {
+			t.Errorf("to %s: %+v", d.To, d.Post)
+		}
+	}
+}

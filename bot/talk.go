@@ -37,10 +37,10 @@ func (t *turn) decide(ctx context.Context) error {
 // beats a pending choice.
 func (t *turn) heard(ctx context.Context) error {
 	if id, ok := t.chosen(Clean(t.m.Text)); ok {
-		return t.choose(ctx, *t.known.Last, id)
+		return t.choose(ctx, t.typed(*t.known.Last), id)
 	}
 	if t.declined(Clean(t.m.Text)) {
-		return t.toComms(ctx, *t.known.Last, Press{Action: ActNone})
+		return t.toComms(ctx, t.typed(*t.known.Last), Press{Action: ActNone})
 	}
 	start := t.b.now()
 	th := Think(t.base, t.m.Text, t.b.policy)
@@ -201,6 +201,23 @@ func (t *turn) declined(text string) bool {
 	}
 	text = strings.ToLower(strings.Trim(text, " .!"))
 	return text == "none" || text == strings.ToLower(t.label("none"))
+}
+
+// typed makes what follows a new message, below what the person has written; the
+// offer above it loses its buttons.
+func (t *turn) typed(q Question) Question {
+	if q.Message == "" {
+		return q
+	}
+	var titles []string
+	for _, id := range q.Options {
+		if e, ok := t.base.Entry(id); ok {
+			titles = append(titles, "- "+plain(e.Title))
+		}
+	}
+	t.update(q.Message, Post{Kind: KindClarify, Text: join(t.say("clarify", nil), strings.Join(titles, "\n"))})
+	q.Message = ""
+	return q
 }
 
 // threaded is the asker's own escalation in whose thread they write, or nil.
@@ -365,11 +382,8 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 		return t.pressedEscalation(ctx, p)
 	}
 	q := t.known.Question
-	if q == nil && p.On != "" { // thumbs on comms' own answer
-		if over, ok := map[Action]Action{ActHelped: ActThanks, ActNotMeant: ActNoHelp}[p.Action]; ok {
-			p.Action = over
-			return t.pressedEscalation(ctx, p)
-		}
+	if q == nil && p.On != "" {
+		return t.thumbs(ctx, p)
 	}
 	if q == nil {
 		t.Reply.Notice = t.say("expired", nil)
@@ -391,6 +405,18 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	}
 	t.Reply.Notice = t.say("expired", nil)
 	return nil
+}
+
+// thumbs takes a thumb under comms' own answer for what its buttons say. Under any
+// other message, and from anybody else, it is a thumb and no more.
+func (t *turn) thumbs(ctx context.Context, p Press) error {
+	e := t.known.Escalation
+	over, ok := map[Action]Action{ActHelped: ActThanks, ActNotMeant: ActNoHelp}[p.Action]
+	if !ok || e == nil || e.Asker.ID != t.m.From.ID {
+		return nil
+	}
+	p.Action = over
+	return t.pressedEscalation(ctx, p)
 }
 
 // toComms passes on a question that the folder's answer, or none of the entries
