@@ -220,6 +220,10 @@ func TestShortcut(t *testing.T) {
 
 func TestHome(t *testing.T) {
 	overBoth(t, func(t *testing.T, w *world) {
+		for range 2 { // they look, and look again
+			w.Deliver(slacktest.Event, w.Wrap(map[string]any{"type": "app_home_opened", "user": nina, "channel": w.Direct(nina), "tab": "messages"}))
+		}
+		w.said(w.Direct(nina), "Hello. Ask me about using social media at work", "I keep your question")
 		w.Say(nina, w.Direct(nina), "", "Can I film a TikTok in the staff room?")
 		w.said(comms, "C-1")
 		home := w.OpenHome(nina)
@@ -240,6 +244,9 @@ func TestHome(t *testing.T) {
 		w.PressView(nina, home, "Erase what you keep of me", "")
 		w.AwaitView(nina, "modal", func(v slacktest.View) bool { return has(v.Read(), "I have erased") })
 		w.AwaitView(nina, "home", func(v slacktest.View) bool { return !has(v.Read(), "C-1") })
+		if n := countWith(w.Messages(w.Direct(nina), nina), "Hello."); n != 1 {
+			t.Errorf("greeted %d times", n)
+		}
 		w.polite()
 	})
 }

@@ -1,6 +1,8 @@
 package slack
 
 import (
+	"context"
+
 	slackgo "github.com/slack-go/slack"
 
 	"canteen/bot"
@@ -25,6 +27,11 @@ func (a *Adapter) FormView(f bot.Form) slackgo.ModalViewRequest {
 func (a *Adapter) Decode(body []byte) (kind string, payload []byte, err error) {
 	k, p, err := unwrap(body)
 	return string(k), p, err
+}
+
+// Wait is a message's turn in a conversation, at a pace.
+func (a *Adapter) Wait(ctx context.Context, conversation string) error {
+	return a.paces.wait(ctx, conversation, a.c.Pace, 1)
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -236,6 +238,35 @@ func TestManifest(t *testing.T) {
 			t.Errorf("%s is taken", url)
 		}
 	}
+}
+
+// TestPace: a conversation takes one message a second; what would wait for longer
+// than a moment goes back to the queue, and conversations do not hold up each
+// other.
+func TestPace(t *testing.T) {
+	a := drawing(t, "")
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		results := make(chan error, 5)
+		for range 5 {
+			go func() { results <- a.Wait(t.Context(), "C1") }()
+		}
+		if err := a.Wait(t.Context(), "C2"); err != nil || time.Since(start) != 0 {
+			t.Errorf("another conversation waited for %v: %v", time.Since(start), err)
+		}
+		sent := 0
+		for range 5 {
+			var not *bot.NotSent
+			if err := <-results; err == nil {
+				sent++
+			} else if !errors.As(err, &not) || not.After <= 2*time.Second {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); sent != 3 || took.Round(time.Second) != 2*time.Second {
+			t.Errorf("%d sent in %v", sent, took)
+		}
+	})
 }
 
 // FuzzRequest: no body that is signed panics, and none fails but for cause.

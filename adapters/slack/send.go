@@ -35,7 +35,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 	}
 	if in, ts, ok := strings.Cut(d.PostedID, "/"); ok {
 		msg := a.render(post, false)
-		if err := a.paces.wait(ctx, "chat.update", updatePace, updateBurst); err != nil {
+		if err := a.paces.wait(ctx, "chat.update", updatePace*a.c.Pace, int(updateBurst*max(1, a.c.Pace))); err != nil {
 			return bot.Posted{}, err
 		}
 		_, _, _, err := a.api.UpdateMessageContext(ctx, in, ts, a.keyed(d, msg, "")...)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"canteen/bot"
 )
@@ -114,21 +115,45 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 		}
 		return ack{}, outcome(r), nil
 	case "app_home_opened":
+		if e.Event.Tab == "messages" && e.Event.User != "" && e.Event.Channel != "" {
+			return a.greet(ctx, e, letter)
+		}
 		if e.Event.Tab != "home" || e.Event.User == "" || e.EventID != "" && !a.seen.first(a.now(), "home:"+e.EventID) {
 			return ack{}, "ignored", nil
 		}
 		return ack{then: func(ctx context.Context) { a.showHome(ctx, e.Event.User) }}, "ok", nil
 	case "app_uninstalled":
-		a.problem(partToken, "Slack: the app was removed from the workspace: install it again and set the new SLACK_BOT_TOKEN")
+		a.lost("the app was removed from the workspace: install it again and set the new SLACK_BOT_TOKEN")
 		return ack{}, "ok", nil
 	case "tokens_revoked":
 		if len(e.Event.Tokens.Bot) == 0 {
 			return ack{}, "ignored", nil
 		}
-		a.problem(partToken, "Slack: the bot token was revoked: install the app again and set the new SLACK_BOT_TOKEN")
+		a.lost("the bot token was revoked: install the app again and set the new SLACK_BOT_TOKEN")
 		return ack{}, "ok", nil
 	}
 	return ack{}, "ignored", nil
+}
+
+// greet says hello to who opens the conversation with the bot for the first time.
+func (a *Adapter) greet(ctx context.Context, e envelope, letter string) (ack, string, error) {
+	m := bot.Message{Keys: keys(letter), From: bot.Person{ID: person(e.Event.User)}, In: place(e.Event.Channel, ""), Direct: direct(e.Event.User),
+		Press: &bot.Press{Action: bot.ActGreet}, At: a.now()}
+	if e.EventID != "" {
+		m.Keys = append(m.Keys, "slack:event:"+e.EventID)
+	}
+	r, err := a.c.Bot.Handle(ctx, m)
+	if err != nil {
+		return ack{}, "", err
+	}
+	return ack{}, outcome(r), nil
+}
+
+// lost is what Slack says of a token that is good no longer. The token itself is
+// asked a little later, and whether it is true then counts.
+func (a *Adapter) lost(say string) {
+	a.problem(partToken, "Slack: "+say)
+	time.AfterFunc(checkWrong, a.checkSoon)
 }
 
 // foreign tells whether a request is surely not for our workspace or
