@@ -25,7 +25,10 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		t.Reply.Notice = t.say(wording, with)
 		return nil
 	}
-	text, kinds := Redact(Clean(limit(p.Fields[FieldText], maxAnswer)))
+	text := Clean(limit(p.Fields[FieldText], maxAnswer))
+	_, kinds := Redact(text)
+	// Whom to ring or write to is what comms are asked for.
+	kinds = slices.DeleteFunc(kinds, func(k string) bool { return k == KindPhone || k == KindEmail })
 	missing := func() bool {
 		if text == "" {
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}

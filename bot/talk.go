@@ -397,7 +397,7 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	case ActChoose:
 		return t.choose(ctx, *q, p.Entry)
 	case ActHelped:
-		return t.feedback(*q, "helped", t.notice("helped", nil))
+		return t.helped(*q)
 	case ActNotMeant:
 		return t.notMeant(*q)
 	case ActAskComms, ActNone:
@@ -494,18 +494,16 @@ func (t *turn) notMeant(q Question) error {
 	return nil
 }
 
-// feedback records what the asker thought of an answer and takes its buttons
-// away.
-func (t *turn) feedback(q Question, what string, said Post) error {
-	if q.Feedback == what {
-		t.Reply.Notice = said.Text
+// helped records that an answer was right and takes its buttons away.
+func (t *turn) helped(q Question) error {
+	t.Reply.Notice = t.say("helped", nil)
+	if q.Feedback == "helped" {
 		return nil
 	}
-	q.Feedback = what
-	t.count("feedback", q.Entry, what)
+	q.Feedback = "helped"
+	t.count("feedback", q.Entry, q.Feedback)
 	t.settle(q)
 	t.Questions = append(t.Questions, q)
-	t.Reply.Notice = said.Text
 	return nil
 }
 
@@ -612,16 +610,12 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 		t.count("feedback", x.Entry, "no-help")
 		t.tell(t.notice("reopened", with, t.replyButton(x.Ref)))
 	case ActThanks:
-		if e.State == Closed {
-			t.Reply.Notice = t.say("helped", nil)
-			return nil
-		}
 		t.Reply.Notice = t.say("helped", nil)
-		if e.State.Pending() {
-			if e.Entry == "" {
-				return nil // nothing has been answered yet
-			}
-			t.endHolding(x, "helped") // by an entry that was offered
+		if e.State == Closed || e.State.Pending() && e.Entry == "" {
+			return nil // it is done, or nothing has been answered yet
+		}
+		if e.State.Pending() { // by an entry that was offered
+			t.endHolding(x, "helped")
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
 		t.event(&x, "closed", "")
