@@ -44,9 +44,12 @@ type calibrator struct {
 }
 
 // shrink is how many phrasings' worth of trust the default calibrator has
-// against one fitted on the folder: with 6 entries "what is the wifi code" got
-// .95 from a calibrator fitted on those alone.
-const shrink = 50
+// against one fitted on the folder alone. Folders break self-calibration both
+// ways: with 6 entries "what is the wifi code" got .95, and a folder whose
+// phrasings were made to differ is harder to itself than people are. On
+// BANKING77 with 5 phrasings and a fifth of the entries uncovered, answers at
+// .8 were wrong in 7 % at a strength of 50 and in 5 % at 3,000.
+const shrink = 1500
 
 // unknownCap is the most that a question without a single known word of
 // content may get, unless it is a phrasing to the letter.

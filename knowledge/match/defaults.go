@@ -57,11 +57,11 @@ func defaultCalibrator(fitted bool) calibrator {
 	if !fitted {
 		return calibrator{
 			Right: logistic{W: signals{2.30, 0.00, 4.65, 0.00, 0.56, 0.41, 0.29, 0.00}, Bias: -5.79},
-			Any:   logistic{W: signals{1.17, 0.00, 3.11, 0.00, 0.15, 0.00, 0.85, 0.00}, Bias: -2.07},
+			Any:   logistic{W: signals{1.17, 0.00, 3.10, 0.00, 0.16, 0.00, 0.85, 0.00}, Bias: -2.08},
 		}
 	}
 	return calibrator{
-		Right: logistic{W: signals{1.99, 1.11, 2.27, 0.00, 0.53, 0.00, 0.00, 0.05}, Bias: -3.71},
-		Any:   logistic{W: signals{1.01, 0.00, 2.77, 0.00, 0.00, 0.00, 0.54, 0.00}, Bias: -1.24},
+		Right: logistic{W: signals{2.07, 0.84, 2.42, 0.00, 0.43, 0.00, 0.05, 0.00}, Bias: -3.86},
+		Any:   logistic{W: signals{0.92, 0.00, 2.76, 0.00, 0.00, 0.00, 0.70, 0.00}, Bias: -1.36},
 	}
 }

@@ -19,7 +19,7 @@ const (
 	faintBM  = .2
 
 	// The ranking is the softmax's logit, and BM25 and sense in its spread.
-	bmShare    = .5
+	bmShare    = .8
 	senseShare = .2
 	bmLogit    = 2.5 // a z-score of BM25 in logits, while there is no softmax
 )
