@@ -165,9 +165,14 @@ func bare(ctx context.Context, db *sql.DB, t bot.Turn) error {
 	return tx.Commit()
 }
 
-// BenchmarkLease leases and settles from a backlog of 5,000 in 500 conversations.
+// BenchmarkLease leases from a backlog of 5,000 in 500 conversations.
 func BenchmarkLease(b *testing.B) {
-	s := benchStore(b, filepath.Join(b.TempDir(), "canteen.db"))
+	b.Run("sqlite", func(b *testing.B) { benchLease(b, filepath.Join(b.TempDir(), "canteen.db")) })
+	b.Run("postgres", func(b *testing.B) { benchLease(b, pgtest.New(b).Database(b)) })
+}
+
+func benchLease(b *testing.B, address string) {
+	s := benchStore(b, address)
 	for i := range 100 {
 		t := bot.Turn{Keys: []string{fmt.Sprint(i)}, At: time.Now()}
 		for j := range 50 {
@@ -177,7 +182,7 @@ func BenchmarkLease(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for i := 0; b.Loop(); i++ {
+	for b.Loop() {
 		list, err := s.Lease(b.Context(), "me", []string{"slack", "teams"}, 64, time.Minute)
 		if err != nil || len(list) != 64 {
 			b.Fatal(len(list), err)

@@ -66,7 +66,7 @@ func (s *Store) Lease(ctx context.Context, owner string, adapters []string, n in
 	now := s.now()
 	// Most looks find nothing: those take no write.
 	in, args := among(2, adapters)
-	due, err := number(ctx, s.db, `SELECT seq FROM delivery WHERE state = 'queued' AND due_at <= $1 AND adapter IN `+in+` LIMIT 1`, append([]any{millis(now)}, args...)...)
+	due, err := number(ctx, s.db, `SELECT seq FROM delivery WHERE state = 'queued' AND due_at <= $1 AND adapter IN `+in+` ORDER BY seq LIMIT 1`, append([]any{millis(now)}, args...)...)
 	if err != nil || due == 0 {
 		return nil, err
 	}

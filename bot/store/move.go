@@ -62,7 +62,7 @@ var ErrNotEmpty = errors.New("there is something already")
 // moment, into a new or empty folder that only its owner can read. The database
 // may be in use. To move to another one, end every canteen serve first.
 //
-// Nobody's name is in the CSV files: they are made to be handed around.
+// Nobody who asked is named in the CSV files: they are made to be handed around.
 func Export(ctx context.Context, address, dir string) error {
 	db, snapshot, err := openToRead(address)
 	if err != nil {

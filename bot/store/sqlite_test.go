@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +20,12 @@ func TestSQLite(t *testing.T) {
 	suite(t, func(t *testing.T) string { return filepath.Join(t.TempDir(), "canteen.db") })
 }
 
-// This test program is another process when these are set: it opens a database or
-// copies it, and says how that went.
+// This test program is another process when these are set: it opens a database,
+// copies it, or commits to it without end, and says how that went.
 const (
 	openIn   = "CANTEEN_TEST_OPEN"
 	backupTo = "CANTEEN_TEST_BACKUP"
+	endless  = "CANTEEN_TEST_ENDLESS"
 )
 
 func TestMain(m *testing.M) {
@@ -37,9 +39,24 @@ func TestMain(m *testing.M) {
 	}
 	s, err := OpenSQLite(context.Background(), path, Options{})
 	fmt.Println(err)
-	if err == nil {
-		_ = s.Close()
+	if err != nil {
+		return
 	}
+	defer s.Close()
+	if os.Getenv(endless) == "" {
+		return
+	}
+	for caller := range 8 {
+		go func() {
+			for i := 0; ; i++ {
+				key := fmt.Sprint(os.Getpid(), "-", caller, "-", i)
+				if _, err := s.Commit(context.Background(), usual(key, 0)); err == nil {
+					fmt.Println(key + "-0")
+				}
+			}
+		}()
+	}
+	select {}
 }
 
 func elsewhere(t *testing.T, path, backup string) string {
@@ -74,6 +91,50 @@ func TestSecondProcess(t *testing.T) {
 	if got := elsewhere(t, path, ""); got != "<nil>" {
 		t.Errorf("after closing: %s", got)
 	}
+}
+
+// What was confirmed before a kill -9 is there after it, whole.
+func TestKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "canteen.db")
+	confirmed := 0
+	for range 3 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), openIn+"="+path, endless+"=1")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if keys = append(keys, lines.Text()); len(keys) == 100 {
+				if err := cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_ = cmd.Wait() // it was killed
+		if len(keys) < 100 || keys[0] != "<nil>" {
+			t.Fatalf("the other process said %v", keys)
+		}
+		w := newWorld(t, path)
+		for _, key := range keys[1:] {
+			k := w.load(bot.Ask{Keys: []string{key}, Person: "x"})
+			q := w.load(bot.Ask{Question: bot.QuestionID(key)})
+			if !k.Seen || q.Question == nil {
+				t.Errorf("%s was confirmed and is gone", key)
+			}
+		}
+		confirmed += len(keys) - 1
+		n, err := number(t.Context(), w.db, `SELECT COUNT(*) FROM inbound WHERE key NOT IN (SELECT id FROM question) OR key NOT IN (SELECT id FROM delivery)`)
+		w.ok(err)
+		equal(w, "half turns", n, 0)
+		w.ok(w.Close())
+	}
+	t.Logf("%d confirmed", confirmed)
 }
 
 func TestNumbersGoOn(t *testing.T) {

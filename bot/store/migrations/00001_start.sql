@@ -70,8 +70,10 @@ CREATE TABLE delivery (
     created_at BIGINT NOT NULL,
     settled_at BIGINT NOT NULL
 );
-CREATE INDEX delivery_due ON delivery (adapter, due_at) WHERE state = 'queued';
-CREATE INDEX delivery_lane ON delivery (lane, seq) WHERE state = 'queued';
+-- Leasing walks what is queued from the oldest on and stops when it has enough:
+-- both indexes hold all that it looks at.
+CREATE INDEX delivery_queued ON delivery (seq, due_at, adapter, lane) WHERE state = 'queued';
+CREATE INDEX delivery_lane ON delivery (lane, seq, owner, due_at) WHERE state = 'queued';
 CREATE INDEX delivery_place ON delivery (place, seq);
 CREATE INDEX delivery_created ON delivery (created_at);
 
