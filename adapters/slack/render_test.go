@@ -26,17 +26,23 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // drawing is an Adapter that can render and nothing else.
 func drawing(t testing.TB, public string) *slack.Adapter {
 	t.Helper()
+	a, err := slack.New(slack.Config{BotToken: "x", AppToken: "x", PublicURL: public, Bot: drawingBot(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// drawingBot is a bot with a folder and no store.
+func drawingBot(t testing.TB) *bot.Bot {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	folder, err := knowledge.Open(ctx, slog.New(slog.DiscardHandler), []string{"testdata/folder"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop(); <-folder.Done() })
-	a, err := slack.New(slack.Config{BotToken: "x", AppToken: "x", PublicURL: public, Bot: bot.New(bot.Config{Folder: folder})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return bot.New(bot.Config{Folder: folder})
 }
 
 func button(label string, a bot.Action, form bool, style bot.Style) bot.Button {
