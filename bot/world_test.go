@@ -184,19 +184,10 @@ func (w *world) from(who string, in bot.Place) bot.Message {
 	if in == "" {
 		m.In = x.home
 	}
-	if strings.Contains(string(m.In), ":C-") {
-		m.Open = true
-		m.Where = "#" + strings.TrimPrefix(before(before(string(m.In), "#"), ""), x.person.ID.Adapter()+":C-")
+	if _, channel, ok := strings.Cut(m.In.Lane(), ":C-"); ok {
+		m.Open, m.Where = true, "#"+channel
 	}
 	return m
-}
-
-func before(s, sep string) string {
-	if sep == "" {
-		return s
-	}
-	b, _, _ := strings.Cut(s, sep)
-	return b
 }
 
 // handle handles a message twice, as a platform that repeats it would have it:
