@@ -104,22 +104,17 @@ func (ix *Index) look(s *scratch, toks []token) {
 // nearest returns the phrasing of document d most like the vector in s.feats,
 // and the cosine between the two.
 func (ix *Index) nearest(s *scratch, d int) (float32, int) {
-	norm := float32(0)
 	for _, f := range s.feats {
 		s.q[f.id] = f.x
-		norm += f.x * f.x
 	}
+	norm := length(s.feats)
 	best, at := float32(0), 0
 	for p := ix.phr.first[d]; p < ix.phr.first[d+1]; p++ {
-		var sum, n float32
+		var sum float32
 		for _, f := range ix.phr.vector(p) {
 			sum += f.x * s.q[f.id]
-			n += f.x * f.x
 		}
-		if n == 0 {
-			continue
-		}
-		if c := sum / float32(math.Sqrt(float64(n*norm)+1e-12)); c > best {
+		if c := sum / (ix.phr.norm[p]*norm + 1e-6); c > best {
 			best, at = c, int(p-ix.phr.first[d])
 		}
 	}

@@ -53,6 +53,7 @@ type phrasings struct {
 	tf    []uint8   // beside feats: how often
 	names [][]named // by phrasing
 	sense []float32 // by phrasing, a row each
+	norm  []float32 // by phrasing: length of its vector
 }
 
 func (p *phrasings) vector(i uint32) []feat { return p.feats[p.off[i]:p.off[i+1]] }

@@ -66,7 +66,7 @@ func (ix *Index) invert() {
 	ix.inv.doc = make([]uint16, total)
 	ix.inv.bm = make([]float32, total)
 	fill := make([]uint32, nf)
-	length := make([][blocks]float64, n)
+	sizes := make([][blocks]float64, n)
 	each(func(d int, f feat) {
 		if last[f.id] != int32(d+1) {
 			last[f.id] = int32(d + 1)
@@ -75,12 +75,12 @@ func (ix *Index) invert() {
 		at := ix.inv.off[f.id] + fill[f.id] - 1
 		ix.inv.doc[at] = uint16(d)
 		ix.inv.bm[at] += f.x
-		length[d][ix.block[f.id]] += float64(f.x)
+		sizes[d][ix.block[f.id]] += float64(f.x)
 	})
 	var mean [blocks]float64
-	for d := range length {
+	for d := range sizes {
 		for b := range mean {
-			mean[b] += length[d][b] / float64(n)
+			mean[b] += sizes[d][b] / float64(n)
 		}
 	}
 	ix.idf = make([]float32, nf)
@@ -93,7 +93,7 @@ func (ix *Index) invert() {
 		ix.idf[f] = float32(idf)
 		for k := ix.inv.off[f]; k < ix.inv.off[f+1]; k++ {
 			tf := float64(ix.inv.bm[k])
-			l := length[ix.inv.doc[k]][b] / mean[b]
+			l := sizes[ix.inv.doc[k]][b] / mean[b]
 			ix.inv.bm[k] = float32(idf * tf * (bmK1 + 1) / (tf + bmK1*(1-bmB+bmB*l)))
 		}
 	}
@@ -102,10 +102,17 @@ func (ix *Index) invert() {
 			ix.idf[w.stem] *= stopWeight
 		}
 	}
+	ix.phr.norm = ix.phr.norm[:0]
 	for i := 0; i+1 < len(ix.phr.off); i++ {
-		ix.vector(ix.phr.vector(uint32(i)))
+		v := ix.phr.vector(uint32(i))
+		ix.vector(v)
+		ix.phr.norm = append(ix.phr.norm, length(v))
 	}
 }
+
+// pair is what a feature is worth to BM25 and to the softmax, together since
+// they are asked for together.
+type pair struct{ bm, sm float32 }
 
 // scratch is what one question needs while it is ranked.
 type scratch struct {
@@ -118,6 +125,7 @@ type scratch struct {
 	at      []int32 // by feature, place in feats from 1
 	feats   []feat
 	bm, sm  []float32 // by document
+	both    []pair    // by document
 	cs, mix []float32
 	sense   []float32
 	q       []float32 // by feature: the question as a dense vector
@@ -155,6 +163,7 @@ func (ix *Index) newScratch() *scratch {
 	return &scratch{
 		at:    make([]int32, len(ix.block)),
 		q:     make([]float32, len(ix.block)),
+		both:  make([]pair, len(ix.docs)),
 		bm:    make([]float32, len(ix.docs)),
 		cs:    make([]float32, len(ix.docs)),
 		mix:   make([]float32, len(ix.docs)),
@@ -193,14 +202,18 @@ func (ix *Index) weigh(s *scratch) {
 		}
 		return
 	}
-	clear(s.sm)
+	clear(s.both)
 	for _, f := range s.feats {
 		lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
-		docs, bm, sm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi], ix.model.w[lo:hi]
+		docs, worth := ix.inv.doc[lo:hi], ix.model.both[lo:hi]
 		for k, d := range docs {
-			s.bm[d] += f.x * bm[k]
-			s.sm[d] += f.x * sm[k]
+			to, w := &s.both[d], worth[k]
+			to.bm += f.x * w.bm
+			to.sm += f.x * w.sm
 		}
+	}
+	for d, x := range s.both {
+		s.bm[d], s.sm[d] = x.bm, x.sm
 	}
 }
 
@@ -297,6 +310,15 @@ func (ix *Index) combine(top []scored) {
 	}
 	slices.SortStableFunc(top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
 	share(top)
+}
+
+// length of a vector.
+func length(v []feat) float32 {
+	sum := 0.
+	for _, f := range v {
+		sum += float64(f.x * f.x)
+	}
+	return float32(math.Sqrt(sum))
 }
 
 func spread(top []scored, of func(*scored) float64) (mean, dev float64) {

@@ -19,7 +19,8 @@ const (
 // softmax is a multinomial logistic regression whose weights stand beside the
 // inverted file: a document has weights for its own features only.
 type softmax struct {
-	w     []float32
+	w     []float32 // by posting, while it is fitted
+	both  []pair    // by posting: with what it is worth to BM25
 	dense []float32 // by document, a row each, for the sense of the question
 }
 
@@ -127,6 +128,11 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 			}
 		}
 	}
+	m.both = make([]pair, len(m.w))
+	for k, w := range m.w {
+		m.both[k] = pair{ix.inv.bm[k], w}
+	}
+	m.w = nil
 	return m, nil
 }
 
