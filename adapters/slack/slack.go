@@ -68,8 +68,7 @@ type Adapter struct {
 	seen    recent
 	recheck chan struct{}
 
-	slots chan struct{}  // bounds what runs after an acknowledgement
-	work  sync.WaitGroup // waits for it
+	slots chan struct{} // one for each thing that runs after an acknowledgement
 
 	mu       sync.Mutex
 	problems map[string]string
@@ -186,7 +185,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 	}
 	a.watch(ctx)
 	socket.Wait()
-	a.work.Wait()
+	a.finish()
 	return nil
 }
 
@@ -305,18 +304,42 @@ func (a *Adapter) later(f func(ctx context.Context)) {
 	if f == nil {
 		return
 	}
-	a.work.Go(func() {
+	held := false
+	select {
+	case a.slots <- struct{}{}:
+		held = true
+	default:
+	}
+	go func() {
 		defer a.caught()
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 		defer cancel()
+		if !held {
+			select {
+			case a.slots <- struct{}{}:
+			case <-ctx.Done():
+				a.c.Count("busy")
+				return
+			}
+		}
+		defer func() { <-a.slots }()
+		f(ctx)
+	}()
+}
+
+// finish waits for what later has under way.
+func (a *Adapter) finish() {
+	timer := time.NewTimer(callTimeout)
+	defer timer.Stop()
+	for taken := range cap(a.slots) {
 		select {
 		case a.slots <- struct{}{}:
 			defer func() { <-a.slots }()
-			f(ctx)
-		case <-ctx.Done():
-			a.c.Count("busy")
+		case <-timer.C:
+			a.log.Warn("slack: stopped before all was shown", "left", cap(a.slots)-taken)
+			return
 		}
-	})
+	}
 }
 
 // caught keeps a panic on one request from ending the process.
