@@ -87,6 +87,10 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	return f, nil
 }
 
+// nearEnough is the confidence from which an entry is named as one that may hold
+// the answer already: below it, an entry is about something else.
+const nearEnough = 0.25
+
 // promoteFields fill in the form that makes an entry of an answer. Where the
 // question matched a comms entry, the new one takes its place, phrasings and all.
 func (b *Bot) promoteFields(e Escalation) (string, []Field) {
@@ -107,7 +111,7 @@ func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 	found := base.Index().Rank(e.Text, maxCandidates)
 	var near []string
 	for _, c := range found.Candidates {
-		if x, ok := base.Entry(c.ID); ok && x.Route == knowledge.Answered && c.Confidence >= b.policy.Offer {
+		if x, ok := base.Entry(c.ID); ok && x.Route == knowledge.Answered && c.Confidence >= nearEnough {
 			near = append(near, fmt.Sprintf("- %s (%.2f)", plain(x.Title), c.Confidence))
 		}
 	}

@@ -102,7 +102,8 @@ func topicName(dir string) string {
 	case "nhs-employers":
 		return "NHS Employers"
 	}
-	s := strings.ReplaceAll(dir, "-", " ")
+	// The topics that the guide leaves open become answered entries in their place.
+	s := strings.ReplaceAll(strings.TrimPrefix(dir, "open-"), "-", " ")
 	if s == "" {
 		return s
 	}
