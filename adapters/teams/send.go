@@ -264,7 +264,6 @@ type connector struct {
 	tokens *tokens
 	hosts  hosts
 	pace   *pace
-	appID  string
 }
 
 // statusError is an answer of the connector's that is none of success.

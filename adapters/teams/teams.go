@@ -141,7 +141,7 @@ func New(c Config) (*Adapter, error) {
 	return &Adapter{
 		c: c, bot: c.Bot, store: c.Store, log: c.Log, now: c.Now, state: errStarting,
 		verifier:  &verifier{appID: c.AppID, issuer: c.TokenIssuer, hosts: allowed, now: c.Now, keys: &keys{metadata: c.OpenIDMetadataURL, http: client, now: c.Now}},
-		connector: &connector{http: client, tokens: t, hosts: allowed, pace: newPace(c.Pace), appID: c.AppID},
+		connector: &connector{http: client, tokens: t, hosts: allowed, pace: newPace(c.Pace)},
 		teams:     make(chan schema.ConversationReference, 16),
 	}, nil
 }
@@ -207,7 +207,7 @@ const (
 // comms channel in the teams that are heard from. A failure makes the adapter
 // unready, is logged once with its mend, and ends nothing.
 func (a *Adapter) Run(ctx context.Context) error {
-	last := ""
+	last := errStarting.Error()
 	for {
 		err := a.probe(ctx)
 		if ctx.Err() != nil {
@@ -224,7 +224,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 				a.log.Error("teams: not ready", "error", err)
 			}
 			last = err.Error()
-		case last != "" || wait == 0:
+		case last != "":
 			last = ""
 			a.log.Info("teams: ready")
 		}
