@@ -30,7 +30,8 @@ import (
 const Name = "slack"
 
 // Config is what an Adapter is made of. BotToken, Bot and one of SigningSecret
-// and AppToken are needed. The tokens and the secret are never logged.
+// and AppToken are needed; Doctor needs no Bot. The tokens and the secret are
+// never logged.
 type Config struct {
 	BotToken      string
 	SigningSecret string // gives HTTP
@@ -96,8 +97,6 @@ func New(c Config) (*Adapter, error) {
 		return nil, errors.New("SLACK_BOT_TOKEN is not set")
 	case c.SigningSecret == "" && c.AppToken == "":
 		return nil, errors.New("set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for events over HTTP")
-	case c.Bot == nil:
-		return nil, errors.New("no bot")
 	}
 	if c.APIURL == "" {
 		c.APIURL = slackgo.APIURL
@@ -170,7 +169,7 @@ func (a *Adapter) problem(part, say string) {
 	switch {
 	case say == was:
 	case say == "":
-		a.log.Info("slack: mended", "part", part)
+		a.log.Info("slack: ready", "part", part)
 	default:
 		a.log.Error("slack: not ready", "part", part, "reason", say)
 	}
