@@ -76,7 +76,7 @@ func (ix *Index) Explain(question string, n int) Explanation {
 		t := s.top[i]
 		x := CandidateExplanation{Candidate: c, BM25: float64(t.bm), Logit: float64(t.sm), Sense: float64(t.cs), Clash: float64(t.clash), Share: float64(t.p)}
 		ix.features(s, s.toks)
-		like, near := ix.nearest(s, int(t.doc))
+		like, near := ix.nearest(s, int(t.doc), allOf)
 		if i == 0 {
 			near = s.near
 			like = max(like, float32(s.sig[sigCosine]))

@@ -49,7 +49,7 @@ type Result struct {
 type Candidate struct {
 	ID         string
 	Confidence float64 // probability that this document is right; they sum to at most 1
-	Phrasing   int     // index of its phrasing nearest to the question
+	Phrasing   int     // index of its phrasing nearest to the question; after the first candidate, among its first 30
 }
 
 // Index ranks questions. It never changes once made, and is safe for

@@ -18,6 +18,10 @@ const (
 	manyDocs = 500
 	faintBM  = .2
 
+	// There, too, character n-grams that more than one document in so many has
+	// are left out: they tell little and have the longest lists.
+	commonPart = 4
+
 	// The ranking is the softmax's logit, and BM25 and sense in its spread.
 	bmShare    = .8
 	senseShare = .2
@@ -55,6 +59,13 @@ func (ix *Index) invert() {
 			df[f.id]++
 		}
 	})
+	if n > manyDocs {
+		for f := range nf {
+			if ix.block[f] == chars && int(df[f]) > n/commonPart {
+				df[f] = 0 // as if no document had it
+			}
+		}
+	}
 	ix.inv.off = make([]uint32, nf+1)
 	total := uint32(0)
 	for f := 0; f < nf; f++ {
@@ -68,6 +79,9 @@ func (ix *Index) invert() {
 	fill := make([]uint32, nf)
 	sizes := make([][blocks]float64, n)
 	each(func(d int, f feat) {
+		if df[f.id] == 0 {
+			return
+		}
 		if last[f.id] != int32(d+1) {
 			last[f.id] = int32(d + 1)
 			fill[f.id]++
@@ -371,7 +385,7 @@ func (ix *Index) liken(s *scratch) {
 	few := s.top[:min(doubtful, len(s.top))]
 	for i := range few {
 		t := &few[i]
-		t.cos, t.near = ix.nearest(s, int(t.doc))
+		t.cos, t.near = ix.nearest(s, int(t.doc), allOf)
 		t.known = true
 		t.z += likeLogit * t.cos
 	}
