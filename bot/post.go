@@ -2,6 +2,10 @@ package bot
 
 import "time"
 
+// EntryPath is where the web pages show an entry, below the public address: its id
+// follows.
+const EntryPath = "/entry/"
+
 // Kind says what a post is, for adapters that set one apart from another.
 type Kind string
 

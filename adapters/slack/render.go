@@ -61,13 +61,10 @@ type look struct {
 func (a *Adapter) look() *look {
 	l := &look{entry: func(string) string { return "" }, say: a.c.Bot.Say, zone: a.c.Bot.Base().Local().Zone}
 	if a.c.PublicURL != "" {
-		l.entry = func(id string) string { return a.c.PublicURL + EntryPath + id }
+		l.entry = func(id string) string { return a.c.PublicURL + bot.EntryPath + id }
 	}
 	return l
 }
-
-// EntryPath is where the web pages keep entries, below the public address.
-const EntryPath = "/entry/"
 
 func (a *Adapter) render(p bot.Post, ping bool) message {
 	l := a.look()

@@ -127,15 +127,12 @@ func summary(p bot.Post) string {
 	return "Canteen"
 }
 
-// EntryPath is where the web pages keep entries, below the public address.
-const EntryPath = "/entries/"
-
 // link is the page of an entry, or "".
 func (a *Adapter) link(entry string) string {
 	if a.c.PublicURL == "" || entry == "" {
 		return ""
 	}
-	return trimURL(a.c.PublicURL) + EntryPath + entry
+	return trimURL(a.c.PublicURL) + bot.EntryPath + entry
 }
 
 // maxCard leaves room in a message for all that is around its card.

@@ -26,6 +26,7 @@ type layout struct {
 	Title   string
 	Path    string
 	Desk    bool
+	Local   bool   // the chat and the desk may be linked to
 	Failed  bool   // "Error:" goes before the title
 	Key     string // of the forms on this page
 	Version string // of what a script would look for anew
@@ -34,7 +35,7 @@ type layout struct {
 }
 
 func (s *web) layout(r *http.Request, title string) layout {
-	return layout{Title: title, Path: r.URL.Path, Desk: atDesk(r), Key: rand.Text(), now: s.Now(), zone: s.Bot.Base().Local().Zone}
+	return layout{Title: title, Path: r.URL.Path, Local: s.local(r), Desk: atDesk(r), Key: rand.Text(), now: s.Now(), zone: s.Bot.Base().Local().Zone}
 }
 
 // Base is where the page's forms go.

@@ -57,8 +57,8 @@ type Config struct {
 	Problems func() knowledge.Problems
 	// Unready says of each part that does not work what is missing.
 	Unready func() []string
-	// Local says that the listener is on loopback. Elsewhere every page is 404
-	// until there is a log-in.
+	// Local says that the listener is on loopback. Elsewhere every page but those of
+	// entries is 404 until there is a log-in.
 	Local bool
 	Now   func() time.Time
 	Log   *slog.Logger
@@ -74,9 +74,6 @@ type web struct {
 // New makes the pages. Their paths are /, all below /desk/, and those of links and
 // forms on them.
 func New(c Config) http.Handler {
-	if !c.Local {
-		return http.NotFoundHandler()
-	}
 	if c.Problems == nil {
 		c.Problems = func() knowledge.Problems { return nil }
 	}
@@ -92,26 +89,26 @@ func New(c Config) http.Handler {
 	s := &web{Config: c}
 	mux := http.NewServeMux()
 	for path, page := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"/":                  s.missing,
-		"GET /{$}":           s.chat,
-		"POST /{$}":          s.ask,
-		"POST /press":        s.press,
-		"GET /form":          s.form,
-		"GET /topics":        s.topics,
-		"GET /entry/{id...}": s.entry,
-		"GET /you":           s.you,
-		"GET /erase":         s.erase,
-		"POST /erase":        s.erase,
-		"GET /desk":          func(w http.ResponseWriter, r *http.Request) error { return to(w, r, "/desk/") },
-		"GET /desk/{$}":      s.desk,
-		"GET /desk/{ref}":    s.item,
-		"GET /desk/form":     s.form,
-		"POST /desk/press":   s.press,
-		"POST /desk/name":    s.name,
-		"POST /desk/retry":   s.retry,
-		"GET /desk/try":      s.try,
-		"POST /desk/try":     s.try,
-		"GET /assets/{name}": s.asset,
+		"/":                                s.missing,
+		"GET /{$}":                         s.chat,
+		"POST /{$}":                        s.ask,
+		"POST /press":                      s.press,
+		"GET /form":                        s.form,
+		"GET /topics":                      s.topics,
+		"GET " + bot.EntryPath + "{id...}": s.entry,
+		"GET /you":                         s.you,
+		"GET /erase":                       s.erase,
+		"POST /erase":                      s.erase,
+		"GET /desk":                        func(w http.ResponseWriter, r *http.Request) error { return to(w, r, "/desk/") },
+		"GET /desk/{$}":                    s.desk,
+		"GET /desk/{ref}":                  s.item,
+		"GET /desk/form":                   s.form,
+		"POST /desk/press":                 s.press,
+		"POST /desk/name":                  s.name,
+		"POST /desk/retry":                 s.retry,
+		"GET /desk/try":                    s.try,
+		"POST /desk/try":                   s.try,
+		"GET /assets/{name}":               s.asset,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			if err := page(w, r); err != nil {
@@ -121,7 +118,7 @@ func New(c Config) http.Handler {
 	}
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) {
+		if !s.local(r) && !public(r.URL.Path) {
 			http.NotFound(w, r)
 			return
 		}
@@ -138,10 +135,18 @@ func New(c Config) http.Handler {
 // maxBody is the largest form that is read.
 const maxBody = 64 << 10
 
+// public tells the pages that answers link to: entries, which say nothing of anybody.
+func public(path string) bool {
+	return strings.HasPrefix(path, bot.EntryPath) || strings.HasPrefix(path, "/assets/")
+}
+
 // local tells whether a request was made on this machine for this machine. A proxy
 // in front, or a foreign name that was made to point here, would open the pages to
 // whoever is behind it.
-func local(r *http.Request) bool {
+func (s *web) local(r *http.Request) bool {
+	if !s.Local {
+		return false
+	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(name) != "" {
 			return false

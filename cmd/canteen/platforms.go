@@ -40,7 +40,7 @@ func (s *settings) platforms(a *app) error {
 			AppID: s.Teams.AppID, AppPassword: string(s.Teams.AppPassword), TenantID: s.Teams.TenantID, CommsChannel: s.Teams.CommsChannel,
 			LoginURL: s.Teams.LoginURL, OpenIDMetadataURL: s.Teams.MetadataURL, TokenIssuer: s.Teams.Issuer, ServiceHosts: s.Teams.ServiceHosts,
 			Tenants: s.Teams.Tenants, Insecure: s.InsecureTeams, Listen: s.Listen, PublicURL: s.PublicURL,
-			Pace: s.Pace, Bot: a.bot, Store: a.store, Log: a.log,
+			Pace: s.Pace, Bot: a.bot, Store: a.store, Log: a.log, Count: a.metrics.request("teams"),
 		})
 		if err != nil {
 			return usage{fmt.Errorf("teams: %w", err)}
