@@ -343,8 +343,9 @@ func (e *postgres) tell(ctx context.Context) {
 			return
 		case <-e.others:
 		}
-		// One that is not heard costs the others a second: they look of themselves.
-		if _, err := number(ctx, e.db, `SELECT 1 FROM pg_notify($1, $2)`, channel, e.name); err != nil && ctx.Err() == nil {
+		// One that is not heard costs the others a second: they look of themselves. So
+		// it need not wait for the server's disk.
+		if _, err := number(ctx, e.db, `SELECT 1 FROM set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, channel, e.name); err != nil && ctx.Err() == nil {
 			e.log.Debug("store: cannot notify the other replicas", "error", err)
 		}
 		select {
