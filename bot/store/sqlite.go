@@ -88,7 +88,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	if err = e.prepare(ctx); err != nil {
+	if err = e.prepare(ctx, millis(o.Now())); err != nil {
 		if bad := (*sqlitedriver.Error)(nil); errors.As(err, &bad) && (bad.Code()&0xff == sqlite3.SQLITE_CORRUPT || bad.Code() == sqlite3.SQLITE_NOTADB) {
 			err = fmt.Errorf("the file is damaged: put a backup in its place: %w", err)
 		}
@@ -105,7 +105,7 @@ func fileURL(path, query string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
 }
 
-func (e *sqlite) prepare(ctx context.Context) error {
+func (e *sqlite) prepare(ctx context.Context, now int64) error {
 	var ok string
 	if err := e.writer.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&ok); err != nil {
 		return err
@@ -114,6 +114,11 @@ func (e *sqlite) prepare(ctx context.Context) error {
 		return fmt.Errorf("the file is damaged: put a backup in its place: %s", strings.ReplaceAll(ok, "\n", " "))
 	}
 	if err := migrate(ctx, e.writer, goose.DialectSQLite3, migrations); err != nil {
+		return err
+	}
+	// No other process has the file: whoever leased what is not settled is gone,
+	// and what they were sending need not wait until their lease ends.
+	if _, err := e.writer.ExecContext(ctx, `UPDATE delivery SET due_at = $1 WHERE state = 'queued' AND owner <> ''`, now); err != nil {
 		return err
 	}
 	last, err := number(ctx, e.writer, `SELECT MAX(ref) FROM escalation`)

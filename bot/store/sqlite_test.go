@@ -148,6 +148,18 @@ func TestNumbersGoOn(t *testing.T) {
 	equal(w, "next", ref, e.Ref+1)
 }
 
+// What a killed process was sending is leased by the next one at once.
+func TestLeasesEndWithTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "canteen.db")
+	w := newWorld(t, path)
+	w.send("d1", "slack:D1", "")
+	w.leases("d1")
+	w.ok(w.Close())
+	w = newWorld(t, path)
+	d := w.leases("d1")[0]
+	equal(w, "nobody knows", []any{d.Unsure, d.Attempt}, []any{true, 2})
+}
+
 func TestFilesAreTheOwners(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "canteen.db")
 	fill(newWorld(t, path))
