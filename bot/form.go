@@ -95,7 +95,8 @@ const nearEnough = 0.25
 // question matched a comms entry, the new one takes its place, phrasings and all.
 func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 	base := b.Base()
-	title, id := upperFirst(limit(firstSentence(e.Text), 80)), ""
+	title := upperFirst(limit(firstSentence(e.Text), 80))
+	id := "answers/" + slug(title)
 	asked := []string{oneLine(e.Text)}
 	if topic, ok := base.Entry(e.Topic); ok && topic.Route == knowledge.Comms {
 		title, id = topic.Title, topic.ID
@@ -104,8 +105,6 @@ func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 				asked = append(asked, p)
 			}
 		}
-	} else {
-		id = "answers/" + slug(title)
 	}
 	intro := b.say("form-promote", nil)
 	found := base.Index().Rank(e.Text, maxCandidates)

@@ -160,7 +160,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 	var text []string
 	titled, seen := false, map[string]at{}
 	start := first
-	end := func(stop int) {
+	end := func() {
 		body, lead := trimBlank(text)
 		place := at{start + lead + 1, 1}
 		switch section {
@@ -209,7 +209,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 				p.add(place, "the title is empty")
 			}
 			s.Title, s.titleAt = name, at{i + 1, 3}
-			end(i)
+			end()
 			section, text, start = "#", nil, i+1
 			continue
 		case level == 1 && !titled:
@@ -223,7 +223,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			text = append(text, "")
 			continue
 		}
-		end(i)
+		end()
 		section, text, start = name, nil, i+1
 		if k := slices.IndexFunc(sections, func(k string) bool { return strings.EqualFold(k, name) }); k >= 0 {
 			if sections[k] != name {
@@ -239,7 +239,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		}
 		seen[section] = place
 	}
-	end(len(lines))
+	end()
 
 	top := at{min(first+1, max(len(lines), 1)), 1}
 	if !titled {

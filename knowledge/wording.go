@@ -152,12 +152,12 @@ func (p *reporter) template(text string, start at, values map[string]any, strict
 		p.add(a, "template value: %s", message)
 		return nil
 	}
-	if t.Tree == nil || t.Tree.Root == nil {
+	if t.Tree == nil || t.Root == nil {
 		return t
 	}
 	before := len(p.problems)
 	w := templateCheck{reporter: p, text: text, start: start, root: values, strict: strict}
-	w.walk(t.Tree.Root, values, nil)
+	w.walk(t.Root, values, nil)
 	if len(t.Templates()) > 1 {
 		w.add(start, "template value: define and block have no place here")
 	}

@@ -215,7 +215,7 @@ func (a *Adapter) tell(ctx context.Context, x interaction, m bot.Message, r bot.
 	switch x.surface() {
 	case inHome:
 		if said {
-			a.openView(ctx, x, a.page(r), false)
+			_ = a.openView(ctx, x, a.page(r), false) // logged there
 		}
 		a.showHome(ctx, x.User.ID)
 	case inModal:
@@ -223,7 +223,7 @@ func (a *Adapter) tell(ctx context.Context, x interaction, m bot.Message, r bot.
 			return
 		}
 		_, err := a.api.UpdateViewContext(ctx, a.page(r), "", "", x.View.ID)
-		a.logView("update a form", err)
+		_ = a.logView("update a form", err)
 	case inEphemeral:
 		if body := a.whisper(r, !isDirect(or(x.Container.ChannelID, x.Channel.ID))); body != nil {
 			body.ReplaceOriginal = len(r.Posts) > 0

@@ -64,7 +64,7 @@ func (a *Adapter) connected(ctx context.Context) error {
 				select {
 				case <-finished:
 					stop()
-					<-done
+					_ = <-done // it ends because it was stopped
 					return nil
 				case <-timer.C:
 					return nil

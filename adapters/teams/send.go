@@ -414,9 +414,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// maxMessage is under what Teams takes (100 KB with what the connector adds).
-const maxMessage = 80_000
-
 // call makes one request. The bot's token goes to allowed hosts alone, and every
 // part of the path is one part.
 func (c *connector) call(ctx context.Context, method, service string, query url.Values, body, into any, parts ...string) error {

@@ -24,7 +24,7 @@ const (
 // people, and the keys of messages. Escalations and counts stay.
 func (s *Store) Purge(ctx context.Context) error {
 	now := s.now()
-	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, x := range []struct {
 			query  string
 			before time.Duration
@@ -41,6 +41,10 @@ func (s *Store) Purge(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return s.engine.scrub(ctx)
 }
 
 // Forget implements bot.Store.
@@ -51,7 +55,10 @@ func (s *Store) Forget(ctx context.Context, p bot.PersonID) error {
 			break
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.engine.scrub(ctx)
 }
 
 // forgetTries is how often Forget begins again when another replica changes one of

@@ -360,3 +360,6 @@ func (e *postgres) close() error {
 	e.running.Wait()
 	return nil
 }
+
+// scrub leaves it to the server's own vacuum.
+func (e *postgres) scrub(context.Context) error { return nil }

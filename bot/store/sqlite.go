@@ -77,7 +77,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if err != nil {
 		return nil, fmt.Errorf("database %s cannot be written: %w", path, err)
 	}
-	pragmas := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
+	pragmas := "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)&_txlock=immediate"
 	if e.writer, err = sql.Open("sqlite", fileURL(path, pragmas)); err != nil {
 		return nil, err
 	}
@@ -191,7 +191,8 @@ func (e *sqlite) run() {
 func (e *sqlite) commit(batch []job) {
 	results := make([]error, len(batch))
 	err := func() error {
-		tx, err := e.writer.BeginTx(context.Background(), nil)
+		ctx := context.Background()
+		tx, err := e.writer.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func (e *sqlite) commit(batch []job) {
 			if results[i] = j.ctx.Err(); results[i] != nil {
 				continue
 			}
-			if _, err := tx.Exec(`SAVEPOINT turn`); err != nil {
+			if _, err := tx.ExecContext(ctx, `SAVEPOINT turn`); err != nil {
 				return err
 			}
 			// The connection is shared: a context that ends must not end it.
@@ -208,11 +209,11 @@ func (e *sqlite) commit(batch []job) {
 			if results[i] != nil {
 				// A full disk undoes more than the one write: there is nothing left to
 				// go back to, and nothing to commit.
-				if _, err := tx.Exec(`ROLLBACK TO turn`); err != nil {
-					return fmt.Errorf("%v: %w", results[i], err)
+				if _, err := tx.ExecContext(ctx, `ROLLBACK TO turn`); err != nil {
+					return fmt.Errorf("%w: %w", results[i], err)
 				}
 			}
-			if _, err := tx.Exec(`RELEASE turn`); err != nil {
+			if _, err := tx.ExecContext(ctx, `RELEASE turn`); err != nil {
 				return err
 			}
 		}
@@ -232,4 +233,10 @@ func (e *sqlite) close() error {
 	close(e.stop)
 	<-e.done
 	return errors.Join(e.writer.Close(), e.file.Unlock())
+}
+
+// scrub empties the write-ahead log; secure_delete has overwritten the rest.
+func (e *sqlite) scrub(ctx context.Context) error {
+	_, err := e.writer.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return err
 }

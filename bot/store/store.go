@@ -61,6 +61,8 @@ type engine interface {
 	snapshot() *sql.TxOptions
 	// notify tells the other replicas that deliveries have become due.
 	notify()
+	// scrub leaves no copy of what was erased where this program can reach.
+	scrub(ctx context.Context) error
 	close() error
 }
 

@@ -22,20 +22,20 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	if err == nil {
-		return
+	stop()
+	code := exit(0)
+	switch {
+	case err == nil || errors.As(err, &code):
+	case errors.As(err, new(usage)):
+		code = wrong
+	default:
+		code = problems
 	}
-	var code exit
-	if errors.As(err, &code) {
-		os.Exit(int(code))
+	if err != nil && !errors.As(err, new(exit)) {
+		fmt.Fprintln(os.Stderr, "canteen:", err)
 	}
-	fmt.Fprintln(os.Stderr, "canteen:", err)
-	if errors.As(err, new(usage)) {
-		os.Exit(2)
-	}
-	os.Exit(1)
+	os.Exit(int(code))
 }
 
 // exit is an exit code whose reason has been said already.

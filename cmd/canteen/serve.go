@@ -51,7 +51,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	// Whoever probes the process is answered before any platform is called.
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return usage{fmt.Errorf("LISTEN_ADDR %s: %w", c.Listen, err)}
 	}
@@ -162,12 +162,10 @@ const readyTime = 2 * time.Second
 func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
-	code, text := http.StatusOK, ""
+	code, text := http.StatusOK, "store: ok\n"
 	if err := a.store.Ping(ctx); err != nil {
 		a.log.Error("readyz: the store does not answer", "error", err)
 		code, text = http.StatusServiceUnavailable, "store: does not answer\n"
-	} else {
-		text = "store: ok\n"
 	}
 	text += fmt.Sprintf("folder: %d entries\n", len(a.folder.Base().Entries()))
 	for _, line := range a.unready() {
