@@ -34,8 +34,9 @@ type word struct {
 	stem  int32 // feature, or -1
 	chars []uint32
 	stop  bool
-	set   int   // of distinct words, or 0
-	sense int32 // row of its vector, or -1
+	set   int     // of distinct words, or 0
+	sense int32   // row of its vector, or -1
+	prior float32 // worth to spelling
 }
 
 type feat struct {
@@ -208,15 +209,19 @@ func build(docs []Document, lex Lexicon) *Index {
 	ix.pool.New = func() any { return ix.newScratch() }
 	// First the words: phrasings are read without spelling, so all are known.
 	s := &scratch{}
-	counts := map[string]int{}
+	counts := map[string]float64{}
 	var toks []token
 	ends := []int{}
 	for d := range docs {
 		ix.phr.first = append(ix.phr.first, uint32(len(ends)))
+		count := 1.
+		if !docs[d].Covered {
+			count = .5 // questions are sooner about what can be answered
+		}
 		for _, p := range docs[d].Phrasings {
 			for _, t := range ix.read(s, p) {
 				t.id = ix.learn(t.word)
-				counts[t.word]++
+				counts[t.word] += count
 				toks = append(toks, t)
 			}
 			ends = append(ends, len(toks))
@@ -229,7 +234,10 @@ func build(docs []Document, lex Lexicon) *Index {
 		priors[w] = .2
 	}
 	for w, n := range counts {
-		priors[w] = .2 + .05*float32(math.Log(float64(n)))
+		priors[w] = .2 + .05*float32(math.Log(max(n, 1)))
+	}
+	for i := range ix.vocab {
+		ix.vocab[i].prior = priors[ix.vocab[i].text]
 	}
 	ix.spell = newSpeller(priors)
 

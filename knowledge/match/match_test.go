@@ -143,6 +143,50 @@ func TestDistinctWordsAreNeverBlurred(t *testing.T) {
 	}
 }
 
+func TestSpelling(t *testing.T) {
+	docs, lex := folder()
+	docs = append(docs, Document{ID: "open/nights", Phrasings: []string{"wet beds", "it was wet at work", "a witty remark", "the count is wrong", "private account", "can my manager see my profile", "delete my account", "password for my account"}})
+	ix := Build(docs, lex)
+	s := ix.newScratch()
+	for q, want := range map[string]string{
+		"can i twet abuot work":     "can i tweet about work",
+		"can i tweat about work":    "can i tweet about work",
+		"may i tweeet":              "may i tweet",
+		"can i twett":               "can i tweet",
+		"twiter":                    "twitter",
+		"twittr":                    "twitter",
+		"wtitter":                   "twitter",
+		"on twiiter":                "on twitter",
+		"facebok page":              "facebook page",
+		"facbook":                   "facebook",
+		"acebook":                   "facebook",
+		"my acount":                 "my account",
+		"privte acount":             "private account",
+		"privat profile":            "private profile",
+		"delet my acount":           "delete my account",
+		"pasword":                   "password",
+		"pateint":                   "patient",
+		"patiant":                   "patient",
+		"the polcy":                 "the policy",
+		"can my manger see":         "can my manager see", // a word of English, but not in this company
+		"the manger":                "the manger",
+		"i sok to tweet":            "is ok to tweet",
+		"th epolicy":                "the policy",
+		"wo rk":                     "work",
+		"polic y":                   "policy",
+		"socialmedia policy":        "social media policy",
+		"tweeting is okk, was wett": "tweeting is ok was wet",
+	} {
+		var ws []string
+		for _, t := range ix.read(s, q) {
+			ws = append(ws, t.word)
+		}
+		if got := strings.Join(ws, " "); got != want {
+			t.Errorf("%q is read as %q, want %q", q, got, want)
+		}
+	}
+}
+
 func TestSpellingLeavesEnglishAlone(t *testing.T) {
 	ix := Build(folder())
 	s := ix.newScratch()

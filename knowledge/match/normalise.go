@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math"
 	"sort"
 	"strings"
 	"unicode"
@@ -350,36 +351,16 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		s.word = append(s.word[:0], t.word...)
 		w := s.word
 		bad := misspelt(w)
-		if n := len(out); n > 0 && t.gap <= gapStop && bad && len(w) > 2 { // a nauto
-			p := &out[n-1]
-			if a, ok := ix.words[p.word+t.word[:1]]; ok {
-				if b, ok := ix.words[t.word[1:]]; ok {
-					typed := p.word + " " + t.word
-					out[n-1] = token{ix.vocab[a].text, a, p.gap, typed, 1}
-					out = append(out, token{ix.vocab[b].text, b, t.gap, typed, 1})
-					continue
-				}
-			}
-		}
-		if i+1 < len(toks) && (bad || len(w) < minSpell) {
+		if i+1 < len(toks) && len(w) < minSpell && toks[i+1].id < 0 { // w ork
 			next := toks[i+1]
-			if a, ok := ix.words[t.word+next.word]; ok && next.id < 0 { // wor.k
+			if a, ok := ix.words[t.word+next.word]; ok {
 				out = append(out, token{ix.vocab[a].text, a, t.gap, t.word + " " + next.word, 1})
 				i++
 				continue
 			}
-			if len(next.word) > 1 && next.id < 0 { // th ereceiving
-				if a, ok := ix.words[t.word+next.word[:1]]; ok {
-					if b, ok := ix.words[next.word[1:]]; ok {
-						typed := t.word + " " + next.word
-						out = append(out, token{ix.vocab[a].text, a, t.gap, typed, 1})
-						toks[i+1] = token{ix.vocab[b].text, b, next.gap, typed, 1}
-						continue
-					}
-				}
-			}
 		}
-		if !bad {
+		rare := !bad && len(w) >= minReal && !usual(t.word)
+		if !bad && !rare {
 			out = append(out, t)
 			continue
 		}
@@ -390,24 +371,45 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		if i+1 < len(toks) && toks[i+1].id >= 0 {
 			after = ix.vocab[toks[i+1].id].stem
 		}
-		a, b := ix.correct(s, w, func(c string) bool {
+		fits := func(c string) bool {
 			id, ok := ix.words[c]
 			if !ok {
 				return false
 			}
-			st := uint32(ix.vocab[id].stem)
-			if before >= 0 {
-				if _, ok := ix.feats[key(bigrams, uint32(before), st)]; ok {
-					return true
+			st := ix.vocab[id].stem
+			return ix.follows(before, st) || ix.follows(st, after)
+		}
+		a, b, cost := ix.correct(s, w, fits)
+		if rare && (b != "" || cost > realCost || !fits(a)) {
+			out = append(out, t)
+			continue
+		}
+		// A letter that slipped over a space, where that explains more.
+		if n := len(out); n > 0 && t.gap <= gapStop && len(w) > 2 { // a nauto
+			p := &out[n-1]
+			if x, y, c := ix.slipped(p.word+t.word[:1], t.word[1:]); c < cost {
+				typed := p.word + " " + t.word
+				out[n-1] = token{ix.vocab[x].text, x, p.gap, typed, 1}
+				out = append(out, token{ix.vocab[y].text, y, t.gap, typed, 1})
+				continue
+			}
+		}
+		if i+1 < len(toks) && toks[i+1].id < 0 {
+			next := &toks[i+1]
+			typed := t.word + " " + next.word
+			if x, ok := ix.words[t.word+next.word]; ok && slipCost-float64(ix.vocab[x].prior) < cost { // wo.rk
+				out = append(out, token{ix.vocab[x].text, x, t.gap, typed, 1})
+				i++
+				continue
+			}
+			if len(next.word) > 1 { // th ereceiving
+				if x, y, c := ix.slipped(t.word+next.word[:1], next.word[1:]); c < cost {
+					out = append(out, token{ix.vocab[x].text, x, t.gap, typed, 1})
+					toks[i+1] = token{ix.vocab[y].text, y, next.gap, typed, 1}
+					continue
 				}
 			}
-			if after >= 0 {
-				if _, ok := ix.feats[key(bigrams, st, uint32(after))]; ok {
-					return true
-				}
-			}
-			return false
-		})
+		}
 		switch {
 		case a == "":
 			out = append(out, t)
@@ -422,6 +424,37 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		}
 	}
 	return out
+}
+
+// slipCost is that of a letter typed on the wrong side of a space.
+const slipCost = .7
+
+// slipped returns the words of the folder that a and b are, and what reading
+// them as such costs.
+func (ix *Index) slipped(a, b string) (int32, int32, float64) {
+	x, ok := ix.words[a]
+	if !ok {
+		return 0, 0, math.Inf(1)
+	}
+	y, ok := ix.words[b]
+	if !ok {
+		return 0, 0, math.Inf(1)
+	}
+	u, v := &ix.vocab[x], &ix.vocab[y]
+	cost := slipCost - float64(min(u.prior, v.prior))
+	if ix.follows(u.stem, v.stem) {
+		cost -= fitsWorth
+	}
+	return x, y, cost
+}
+
+// follows tells whether some phrasing has the stems a and b beside each other.
+func (ix *Index) follows(a, b int32) bool {
+	if a < 0 || b < 0 {
+		return false
+	}
+	_, ok := ix.feats[key(bigrams, uint32(a), uint32(b))]
+	return ok
 }
 
 // hear applies cues, then synonyms, in place where lengths allow.

@@ -88,6 +88,9 @@ const (
 	commonest  = 8000 // words of English that are looked for besides the folder's
 )
 
+// fitsWorth is what going with a neighbour is worth.
+const fitsWorth = .3
+
 // newSpeller takes words with what each is worth against the cost of an edit.
 func newSpeller(priors map[string]float32) *speller {
 	sp := &speller{}
@@ -163,18 +166,31 @@ func misspelt(w []byte) bool {
 	return !englishWords().has(hashBytes(w))
 }
 
+// A word of English that the folder does not have and that is not usual may
+// be another that was mistyped, where that goes with a neighbour: my manger.
+const (
+	minReal  = 4  // letters
+	realCost = .5 // the most that it may cost
+)
+
+// usual tells whether w is one of the commonest words of English.
+func usual(w string) bool {
+	row, ok := senses().rows[w]
+	return ok && row < commonest
+}
+
 // correct returns the word or the two words that w was meant to be, or
-// nothing. before and after tell how well a stem of the folder fits between
-// its neighbours.
-func (ix *Index) correct(s *scratch, w []byte, fits func(string) bool) (string, string) {
+// nothing, and what that costs. fits tells whether a word of the folder goes
+// with a neighbour.
+func (ix *Index) correct(s *scratch, w []byte, fits func(string) bool) (string, string, float64) {
 	best, cost := ix.spell.nearest(s, w, "", math.Inf(1), fits)
 	best, cost = common().nearest(s, w, best, cost, fits)
 	if cost > .9 {
 		if a, b := ix.runTogether(w); a != "" {
-			return a, b
+			return a, b, .9
 		}
 	}
-	return best, ""
+	return best, "", cost
 }
 
 // nearest betters best at cost by a word of sp.
@@ -205,7 +221,7 @@ func (sp *speller) nearest(s *scratch, w []byte, best string, cost float64, fits
 				continue
 			}
 			if fits(sp.words[id]) {
-				c -= .3
+				c -= fitsWorth
 			} else if len(w) < 3 {
 				continue
 			}
