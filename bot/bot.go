@@ -55,11 +55,13 @@ type Bot struct {
 	newID   func() string
 	log     *slog.Logger
 	meter   Meter
+	rates   rates
+	slots   chan struct{}
 }
 
 // New makes a Bot. It calls nothing.
 func New(c Config) *Bot {
-	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log, meter: c.Meter}
+	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log, meter: c.Meter, slots: make(chan struct{}, atOnce)}
 	if b.policy == (Policy{}) {
 		b.policy = DefaultPolicy
 	}
@@ -92,7 +94,8 @@ const conflicts = 5
 // request be acknowledged. A message whose key was committed before changes
 // nothing and gets the same Reply, with Repeat set.
 //
-// What the person did wrong comes back as Reply.Notice or Reply.Errors. An error
+// What the person did wrong comes back as Reply.Notice or Reply.Errors: of a text
+// only that too many came, and then nothing of it is stored. An error
 // means that nothing was committed: the platform has to send again, or the person
 // has to be told (Sentence) to press again.
 func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
@@ -109,6 +112,12 @@ func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
 }
 
 func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
+	select {
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
+	default:
+		return Reply{}, fmt.Errorf("%d messages at once: %w", atOnce, ErrBusy)
+	}
 	if m.At.IsZero() {
 		m.At = b.now()
 	}
@@ -125,7 +134,7 @@ func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 	if m.Press != nil {
 		ask.Question, ask.Ref, ask.On = m.Press.Question, m.Press.Ref, m.Press.On
 	}
-	for range conflicts {
+	for try := range conflicts {
 		known, err := b.store.Load(ctx, ask)
 		if err != nil {
 			return Reply{}, fmt.Errorf("load: %w", err)
@@ -138,6 +147,9 @@ func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 		t.Keys, t.At = m.Keys, m.At
 		if m.Overheard && !t.follows() {
 			return Reply{}, nil
+		}
+		if try == 0 && m.Press == nil && !b.rates.allow(m.From.ID, b.now()) {
+			return Reply{Notice: b.say("slow-down", nil)}, nil
 		}
 		if err := t.decide(ctx); err != nil {
 			return Reply{}, err

@@ -27,7 +27,7 @@
 // The files, in reading order:
 //
 //   - message.go, post.go, delivery.go: what comes in, what is said, where it goes
-//   - bot.go: Handle, and what a Bot is made of
+//   - bot.go, slow.go: Handle, what a Bot is made of, and how much it takes at once
 //   - think.go, redact.go, decide.go: from a text to a decision
 //   - escalation.go, turn.go: what is kept, and what the store has to promise
 //   - talk.go: what askers say and press; desk.go: what comms press

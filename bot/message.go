@@ -151,8 +151,9 @@ type Reply struct {
 	// Posts answer a Message that was Inline, or on the web one of which nothing
 	// is kept.
 	Posts []Post `json:"posts,omitempty"`
-	// Notice is a sentence for the one who pressed, such as why nothing changed.
-	// An adapter shows it to them alone, or drops it where it cannot.
+	// Notice is a sentence for the one who pressed, such as why nothing changed, or
+	// for the one who wrote too much at once. An adapter shows it to them alone, or
+	// drops it where it cannot.
 	Notice string `json:"notice,omitempty"`
 	// Errors are sentences for the fields of a form that was refused, by
 	// Field.Name. The form stays open and nothing has changed.

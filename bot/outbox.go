@@ -67,6 +67,9 @@ const (
 	longestWait = 30 * time.Minute
 	// netInterval is how often the outbox looks without having been woken.
 	netInterval = time.Second
+	// The waits between two tries to settle.
+	firstSettle   = 100 * time.Millisecond
+	longestSettle = 5 * time.Second
 )
 
 // Outbox sends what was committed.
@@ -170,7 +173,7 @@ func (o *Outbox) deliver(ctx context.Context, d Delivery) {
 	defer cancel()
 	s := o.attempt(ctx, d)
 	s.Delivery, s.Owner = d, o.owner
-	if err := o.queue.Settle(ctx, s); err != nil {
+	if err := o.settle(ctx, s); err != nil {
 		if errors.Is(err, ErrGone) {
 			o.log.Warn("outbox: lease passed to another", "delivery", d.ID)
 			return
@@ -184,6 +187,22 @@ func (o *Outbox) deliver(ctx context.Context, d Delivery) {
 		o.log.Error("outbox: delivery given up", "delivery", d.ID, "adapter", d.To.Adapter(), "attempt", d.Attempt, "error", s.Error)
 	case Again:
 		o.log.Warn("outbox: delivery will be tried again", "delivery", d.ID, "adapter", d.To.Adapter(), "attempt", d.Attempt, "unsure", s.Unsure, "due", s.Due, "error", s.Error)
+	}
+}
+
+// settle tries for as long as the lease lasts: where a message landed is worth
+// more than the wait, since who finds it unsettled may post it once more.
+func (o *Outbox) settle(ctx context.Context, s Settlement) error {
+	for wait := firstSettle; ; wait = min(2*wait, longestSettle) {
+		err := o.queue.Settle(ctx, s)
+		if err == nil || errors.Is(err, ErrGone) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
 	}
 }
 

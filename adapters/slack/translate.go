@@ -113,6 +113,9 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 		if err != nil {
 			return ack{}, "", err
 		}
+		if r.Notice != "" && !r.Repeat {
+			return ack{then: func(ctx context.Context) { a.aside(ctx, m, r.Notice) }}, outcome(r), nil
+		}
 		return ack{}, outcome(r), nil
 	case "app_home_opened":
 		if e.Event.Tab == "messages" && e.Event.User != "" && e.Event.Channel != "" {
@@ -133,6 +136,21 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 		return ack{}, "ok", nil
 	}
 	return ack{}, "ignored", nil
+}
+
+// aside tells who wrote, and nobody else, what nothing is stored of.
+func (a *Adapter) aside(ctx context.Context, m bot.Message, text string) {
+	msg := a.render(bot.Post{Kind: bot.KindNotice, Text: text}, false)
+	channel, thread, _ := where(m.In)
+	var err error
+	if m.Open || m.Alone {
+		_, err = a.api.PostEphemeralContext(ctx, channel, userOf(m.From.ID), msg.options(thread)...)
+	} else {
+		_, _, err = a.api.PostMessageContext(ctx, channel, msg.options(thread)...)
+	}
+	if err != nil {
+		a.log.Warn("slack: notice not shown", "error", err)
+	}
 }
 
 // greet says hello to who opens the conversation with the bot for the first time.

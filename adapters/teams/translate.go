@@ -261,6 +261,9 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		act.Type = schema.ConversationUpdate
 	}
 	err = adapter.ProcessActivity(ctx, act, activity.HandlerFuncs{OnMessageFunc: t.message, OnInvokeFunc: t.invoke, OnConversationUpdateFunc: t.arrived})
+	if err != nil { // the library's own prints its stack
+		err = fmt.Errorf("activity: %w", err)
+	}
 	if t.done && err != nil { // it is committed: only what was said about it did not get through
 		a.log.Warn("teams: a notice did not get through", "error", err)
 		err = nil
@@ -462,8 +465,11 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	if in.personal() && strings.EqualFold(strings.Trim(m.Text, " .!?"), homeCommand) {
 		return t.home()
 	}
-	_, err := t.handle(m)
-	return schema.Activity{}, err
+	reply, err := t.handle(m)
+	if err != nil || reply.Notice == "" || m.Open {
+		return schema.Activity{}, err
+	}
+	return t.tell(activity.MsgOptionText(plainOf(reply.Notice)))
 }
 
 // homeCommand shows the person their own questions, what is kept and what there
