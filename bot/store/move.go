@@ -445,6 +445,9 @@ func Backup(ctx context.Context, address, file string) (err error) {
 	if err := os.Chmod(part, 0o600); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
+	if err := raise(ctx, part); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
 	// A link, unlike a rename, never takes the place of another file.
 	for _, step := range []func() error{func() error { return flush(part) }, func() error { return os.Link(part, file) }, func() error { return flush(filepath.Dir(file)) }} {
 		if err := step(); err != nil {
@@ -453,6 +456,23 @@ func Backup(ctx context.Context, address, file string) (err error) {
 	}
 	return nil
 }
+
+// raise lets the numbers of a backup begin higher than those that may have been
+// given since it was made: people and cards name questions by them.
+func raise(ctx context.Context, file string) error {
+	db, err := sql.Open("sqlite", fileURL(file, ""))
+	if err != nil {
+		return err
+	}
+	last, err := number(ctx, db, `SELECT MAX(ref) FROM escalation`)
+	if err == nil {
+		_, err = db.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, last+since))
+	}
+	return errors.Join(err, db.Close())
+}
+
+// since is how many numbers are left out for what came after a backup.
+const since = 1000
 
 // flush brings a file or a folder to the disk.
 func flush(name string) error {

@@ -5,11 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
@@ -28,6 +31,7 @@ type sqlite struct {
 	stop   chan struct{} // closed to end the writer
 	done   chan struct{} // closed when it has ended
 	ref    atomic.Int64
+	broken atomic.Bool // the last commit did not get to the disk
 }
 
 // queued is how many writes may wait; beyond that a caller is told to come again.
@@ -88,7 +92,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	db.SetMaxOpenConns(readers)
 	db.SetMaxIdleConns(readers)
-	if err = e.prepare(ctx, millis(o.Now())); err != nil {
+	if err = e.prepare(ctx, o.Log, millis(o.Now().Add(leftTime))); err != nil {
 		if bad := (*sqlitedriver.Error)(nil); errors.As(err, &bad) && (bad.Code()&0xff == sqlite3.SQLITE_CORRUPT || bad.Code() == sqlite3.SQLITE_NOTADB) {
 			err = fmt.Errorf("the file is damaged: put a backup in its place: %w", err)
 		}
@@ -105,7 +109,11 @@ func fileURL(path, query string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
 }
 
-func (e *sqlite) prepare(ctx context.Context, now int64) error {
+// leftTime is how long what an earlier process left half sent stays as it is: for
+// its last request to arrive, where the read-back finds it.
+const leftTime = 3 * time.Second
+
+func (e *sqlite) prepare(ctx context.Context, log *slog.Logger, left int64) error {
 	var ok string
 	if err := e.writer.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&ok); err != nil {
 		return err
@@ -118,11 +126,22 @@ func (e *sqlite) prepare(ctx context.Context, now int64) error {
 	}
 	// No other process has the file: whoever leased what is not settled is gone,
 	// and what they were sending need not wait until their lease ends.
-	if _, err := e.writer.ExecContext(ctx, `UPDATE delivery SET due_at = $1 WHERE state = 'queued' AND owner <> ''`, now); err != nil {
+	if _, err := e.writer.ExecContext(ctx, `UPDATE delivery SET due_at = $1 WHERE owner <> '' AND due_at > $1`, left); err != nil {
 		return err
 	}
 	last, err := number(ctx, e.writer, `SELECT MAX(ref) FROM escalation`)
-	e.ref.Store(last)
+	if err != nil {
+		return err
+	}
+	floor, err := number(ctx, e.writer, `PRAGMA user_version`) // of a backup
+	if last < floor {
+		// What waits in it may have been sent since.
+		if _, err := e.writer.ExecContext(ctx, `UPDATE delivery SET unsure = 1 WHERE state = 'queued' AND posted = ''`); err != nil {
+			return err
+		}
+		log.Warn("store: this is a backup that was put back: what came after it was made is not in it, and new questions get numbers that nobody has seen", "from", bot.Ref(floor+1).String())
+	}
+	e.ref.Store(max(last, floor))
 	return err
 }
 
@@ -219,6 +238,7 @@ func (e *sqlite) commit(batch []job) {
 		}
 		return tx.Commit()
 	}()
+	e.broken.Store(err != nil || slices.ContainsFunc(results, ofDisk))
 	for i, j := range batch {
 		if err != nil {
 			// What a write found may have been undone with the rest: that a key was
@@ -227,6 +247,32 @@ func (e *sqlite) commit(batch []job) {
 		}
 		j.result <- results[i]
 	}
+}
+
+// ofDisk tells the errors of a disk that is full, broken or not to be written.
+func ofDisk(err error) bool {
+	var bad *sqlitedriver.Error
+	if !errors.As(err, &bad) {
+		return false
+	}
+	switch bad.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT:
+		return true
+	}
+	return false
+}
+
+// ping tries a write after one that failed: a full disk can be read.
+func (e *sqlite) ping(ctx context.Context) error {
+	if !e.broken.Load() {
+		return nil
+	}
+	// It takes the room of some turns, and the next purge clears it away.
+	room := "{}" + strings.Repeat(" ", 20_000)
+	return e.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO inbound (key, at, reply) VALUES ('ping', 0, $1) ON CONFLICT (key) DO UPDATE SET reply = excluded.reply`, room)
+		return err
+	})
 }
 
 func (e *sqlite) close() error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,7 +149,8 @@ func TestNumbersGoOn(t *testing.T) {
 	equal(w, "next", ref, e.Ref+1)
 }
 
-// What a killed process was sending is leased by the next one at once.
+// What a killed process was sending is leased by the next one as soon as the last
+// of its requests must have arrived.
 func TestLeasesEndWithTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "canteen.db")
 	w := newWorld(t, path)
@@ -156,6 +158,8 @@ func TestLeasesEndWithTheProcess(t *testing.T) {
 	w.leases("d1")
 	w.ok(w.Close())
 	w = newWorld(t, path)
+	w.leases()
+	w.clock.advance(leftTime + time.Second)
 	d := w.leases("d1")[0]
 	equal(w, "nobody knows", []any{d.Unsure, d.Attempt}, []any{true, 2})
 }
@@ -202,6 +206,15 @@ func full(w *world, room func()) {
 		w.t.Fatalf("after %d: %v", kept, err)
 	}
 	w.t.Logf("after %d: %v", kept, err)
+	// Down to the last page: then it is not ready.
+	for i := 0; err != nil && i < 1000; i++ {
+		if _, err := w.Commit(w.t.Context(), bot.Turn{Keys: []string{fmt.Sprint("small", i)}, At: w.clock.now(), Reply: bot.Reply{Notice: big[:2000]}}); err != nil {
+			break
+		}
+	}
+	if err := w.Ping(w.t.Context()); err == nil {
+		w.t.Error("ready, although it takes no writes")
+	}
 	// Repeats that come while it is full are not taken for seen.
 	release := w.hold()
 	done := make(chan error, 2)
@@ -226,6 +239,7 @@ func full(w *world, room func()) {
 		}
 	}
 	room()
+	w.ok(w.Ping(w.t.Context()))
 	w.commit(bot.Turn{Keys: []string{"room"}, Reply: bot.Reply{Notice: big}})
 }
 
@@ -374,5 +388,34 @@ func TestBusy(t *testing.T) {
 	release()
 	for range queued {
 		w.ok(<-done)
+	}
+}
+
+// A backup that was put back gives no number that somebody may have read on
+// something else, however often it is opened, and looks before it sends.
+func TestPutBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "canteen.db")
+	w := newWorld(t, path)
+	fill(w)
+	file := filepath.Join(t.TempDir(), "backup.db")
+	w.ok(Backup(t.Context(), path, file))
+	for range 2 {
+		var log strings.Builder
+		s, err := Open(t.Context(), file, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		w.ok(err)
+		ref, err := s.NextRef(t.Context())
+		w.ok(err)
+		if ref <= since {
+			t.Errorf("number %d", ref)
+		}
+		if strings.Count(log.String(), "backup that was put back") != 1 {
+			t.Errorf("it says %q", log.String())
+		}
+		n, err := number(t.Context(), s.db, `SELECT COUNT(*) FROM delivery WHERE state = 'queued' AND posted = '' AND unsure = 0`)
+		w.ok(err)
+		if n != 0 {
+			t.Errorf("%d would be sent unseen", n)
+		}
+		w.ok(s.Close())
 	}
 }

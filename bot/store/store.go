@@ -59,6 +59,9 @@ type engine interface {
 	lock() string
 	// snapshot is what lets several statements see one state of the database.
 	snapshot() *sql.TxOptions
+	// ping tells whether the database takes what is written, as far as that is not
+	// known.
+	ping(ctx context.Context) error
 	// notify tells the other replicas that deliveries have become due.
 	notify()
 	// scrub leaves no copy of what was erased where this program can reach.
@@ -98,10 +101,12 @@ var ErrClosed = errors.New("the store is closed")
 // that still wait, and all after it, get an error, on SQLite ErrClosed.
 func (s *Store) Close() error { return s.close() }
 
-// Ping tells whether the database answers.
+// Ping tells whether the database answers, and takes what is written.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := number(ctx, s.db, `SELECT 1`)
-	return err
+	if _, err := number(ctx, s.db, `SELECT 1`); err != nil {
+		return err
+	}
+	return s.engine.ping(ctx)
 }
 
 // Wake is signalled when deliveries have become due by a commit.
