@@ -47,6 +47,10 @@ fuzz: ## fuzz each target for a while (FUZZTIME=30s)
 	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do \
 		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$p || exit 1; done; done
 
+.PHONY: faults
+faults: ## kill, cut and starve real processes, both databases: about ten minutes (CANTEEN_SEED=…)
+	CANTEEN_FAULTS=long go test -run '^TestFaults$$' -count=1 -v -timeout 45m ./cmd/canteen
+
 .PHONY: bench
 bench: ## the benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem ./...

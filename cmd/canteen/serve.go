@@ -27,7 +27,8 @@ type serveCmd struct {
 
 // The server's own times.
 const (
-	// drainTime is how long what is under way may take after SIGTERM.
+	// drainTime is how long all that is under way, requests and then deliveries,
+	// may take after SIGTERM.
 	drainTime = 20 * time.Second
 	// openTime is how long the database may take to open and migrate.
 	openTime      = time.Minute
@@ -209,8 +210,10 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 	case err = <-failed:
 	case <-ctx.Done():
 		a.log.Info("draining", "for", drainTime)
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err == nil {
 		if e := server.Shutdown(drain); e != nil {
 			a.log.Warn("requests were cut off", "error", e)
 		}
@@ -220,7 +223,7 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 	go func() { background.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(drainTime):
+	case <-drain.Done():
 		a.log.Warn("deliveries were cut off; the next run finishes them")
 	}
 	if errors.Is(err, http.ErrServerClosed) {

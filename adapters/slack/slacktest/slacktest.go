@@ -215,6 +215,19 @@ func (s *Slack) All() []Message {
 	return list
 }
 
+// Views are the views that a user was shown, oldest first.
+func (s *Slack) Views(user string) []View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []View
+	for _, v := range s.views {
+		if v.User == user {
+			list = append(list, *v)
+		}
+	}
+	return list
+}
+
 // patience is how long a test waits for what has to come.
 const patience = 30 * time.Second
 
@@ -292,9 +305,10 @@ func (s *Slack) touch() {
 	s.changed = make(chan struct{})
 }
 
-// ts is a new time stamp, unlike every other. The caller holds mu.
+// ts is a new time stamp, unlike every other and never behind the clock. The
+// caller holds mu.
 func (s *Slack) ts() string {
-	s.clock += 137
+	s.clock = max(s.clock+137, time.Now().UnixMicro())
 	return fmt.Sprintf("%d.%06d", s.clock/1_000_000, s.clock%1_000_000)
 }
 
