@@ -437,12 +437,17 @@ func TestGuard(t *testing.T) {
 		t.Errorf("cookies: %v", cookies)
 	}
 
-	away := web.New(web.Config{})
-	for _, path := range []string{"/", "/desk/", "/desk/C-1", "/assets/canteen.css", "/entry/conduct/canteen-rule"} {
+	// Elsewhere than on this machine, entries can be read, and nothing else.
+	away := web.New(web.Config{Bot: bot.New(bot.Config{Store: s.store, Folder: s.folder}), Store: s.store})
+	for path, want := range map[string]int{"/": 404, "/topics": 404, "/you": 404, "/desk/": 404, "/desk/C-1": 404, "/desk/form": 404,
+		"/assets/canteen.css": 200, "/entry/twitter/staff-tweeting": 200, "/entry/lanes/media": 404, "/entry/nothing": 404} {
 		w := httptest.NewRecorder()
 		away.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		if w.Code != http.StatusNotFound {
-			t.Errorf("off loopback %s: %d", path, w.Code)
+		if w.Code != want {
+			t.Errorf("off loopback %s: %d, want %d", path, w.Code, want)
+		}
+		if body := w.Body.String(); strings.Contains(body, `href="/desk/`) || strings.Contains(body, `href="/you`) {
+			t.Errorf("off loopback %s links to pages that are not there", path)
 		}
 	}
 	for person, want := range map[bot.PersonID]bool{"web:desk-abc": true, "web:abc": false, "slack:desk-abc": false} {
