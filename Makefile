@@ -8,6 +8,7 @@ AXE = axe-core@4.14.1
 # What tests need and go.mod cannot bring is kept here.
 CACHE = $(CURDIR)/.cache
 export AXE_CORE = $(CACHE)/node_modules/axe-core/axe.min.js
+DOCKERFILE_LINT = $(CACHE)/node_modules/.bin/dockerfile-utils
 export CANTEEN_REQUIRE_BROWSER = 1
 export CANTEEN_REQUIRE_POSTGRES = 1
 
@@ -32,11 +33,12 @@ test: setup lint ## everything that has to pass, after installing what it needs
 RACY = ./bot/... ./knowledge/... ./adapters/... ./cmd/...
 
 .PHONY: lint
-lint: ## gofmt, vet, golangci-lint, the Dockerfile
+lint: $(DOCKERFILE_LINT) ## gofmt, vet, golangci-lint, the Dockerfile
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
+	cd knowledge/match/bench && go vet ./...
 	go run $(GOLANGCI) run ./...
-	npx --yes --prefix $(CACHE) $(DOCKERFILE_UTILS) lint Dockerfile
+	$(DOCKERFILE_LINT) lint Dockerfile
 
 .PHONY: vulncheck
 vulncheck: ## look for known vulnerabilities in what is used (needs its database)
@@ -60,9 +62,11 @@ check: ## the shipped folder's problems and warnings
 	go run ./cmd/canteen check
 
 .PHONY: setup
-setup: $(AXE_CORE) ## install what tests need and is not there (Debian)
+setup: ## install what tests need and is not there (Debian)
 	@sh .ci/setup
+	@$(MAKE) --no-print-directory $(AXE_CORE)
 
-$(AXE_CORE):
+$(AXE_CORE) $(DOCKERFILE_LINT) &:
 	@mkdir -p $(CACHE)
-	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts $(AXE)
+	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts $(AXE) $(DOCKERFILE_UTILS)
+	@touch $(AXE_CORE) $(DOCKERFILE_LINT)
