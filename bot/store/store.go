@@ -354,8 +354,12 @@ func (s *Store) Commit(ctx context.Context, t bot.Turn) (bot.Reply, error) {
 // apply writes all of a turn but its keys.
 func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
 	if c := t.Person; c != nil {
+		// Of two messages decided on at once, neither undoes what the other says: a
+		// greeting is no end to the quiet after a private lane.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO contact (person, first_at, quiet_until) VALUES ($1, $2, $3)
-			ON CONFLICT (person) DO UPDATE SET first_at = excluded.first_at, quiet_until = excluded.quiet_until`, c.ID, millis(c.FirstAt), millis(c.QuietUntil)); err != nil {
+			ON CONFLICT (person) DO UPDATE SET
+				first_at = CASE WHEN contact.first_at > 0 THEN contact.first_at ELSE excluded.first_at END,
+				quiet_until = CASE WHEN contact.quiet_until > excluded.quiet_until THEN contact.quiet_until ELSE excluded.quiet_until END`, c.ID, millis(c.FirstAt), millis(c.QuietUntil)); err != nil {
 			return err
 		}
 	}

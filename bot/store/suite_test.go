@@ -43,6 +43,7 @@ func suite(t *testing.T, address func(t *testing.T) string) {
 		run  func(w *world)
 	}{
 		{"load what was committed", testLoad},
+		{"what two messages at once say of a person", testContactAtOnce},
 		{"the message pressed on", testLoadOn},
 		{"a repeat by any key", testRepeat},
 		{"repeats at once", testRepeatsAtOnce},
@@ -268,10 +269,24 @@ func testLoad(w *world) {
 	equal(w, "neither there", w.load(bot.Ask{Question: "no", Ref: 999}), bot.Known{})
 
 	led.Feedback = "helped"
-	contact.QuietUntil = time.Time{}
 	w.commit(bot.Turn{Questions: []bot.Question{led}, Person: &contact})
 	equal(w, "saved again", w.load(bot.Ask{Question: "q5"}).Question, &led)
 	equal(w, "contact again", w.load(bot.Ask{Person: ann}).Contact, &contact)
+}
+
+// Both were decided on before either was committed.
+func testContactAtOnce(w *world) {
+	met, quiet := w.clock.now(), w.clock.now().Add(time.Hour)
+	for person, order := range map[bot.PersonID][2]bot.Contact{
+		"slack:ann": {{QuietUntil: quiet}, {FirstAt: met}},
+		"slack:bob": {{FirstAt: met}, {QuietUntil: quiet}},
+	} {
+		for _, c := range order {
+			c.ID = person
+			w.commit(bot.Turn{Person: &c})
+		}
+		equal(w, "contact", w.load(bot.Ask{Person: person}).Contact, &bot.Contact{ID: person, FirstAt: met, QuietUntil: quiet})
+	}
 }
 
 func testLoadOn(w *world) {
