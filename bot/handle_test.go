@@ -58,6 +58,33 @@ func (w *world) press(b *bot.Bot, who string, p bot.Press) bot.Reply {
 	return r
 }
 
+// What follows a private lane tells of it as well: nothing of the answer is kept.
+func TestQuietIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	for _, text := range []string{"my boss told me to cover up wibblethorn", "gribblefoot did it"} {
+		for _, in := range []bot.Place{"", "slack:C-ward-7"} {
+			m := w.from("nurse", in)
+			m.Text = text
+			if _, err := w.handle(m); err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range w.deliver() {
+				if !d.Private {
+					t.Errorf("%q in %q: it stays in the store: %s", text, in, d.Post.Text)
+				}
+			}
+		}
+	}
+	m := w.from("nurse", "")
+	m.Inline, m.Text = true, "gribblefoot did it"
+	if r, err := w.bot.Handle(t.Context(), m); err != nil || len(r.Posts) != 1 {
+		t.Fatal(r, err)
+	}
+	if r, err := w.bot.Handle(t.Context(), m); err != nil || len(r.Posts) > 0 {
+		t.Errorf("the reply stays in the store: %+v, %v", r, err)
+	}
+}
+
 func TestTwoClaimAtOnce(t *testing.T) {
 	w, slow := race(t, func(w *world, fast *bot.Bot) {
 		w.press(fast, "kim", bot.Press{Action: bot.ActClaim, Ref: 1})

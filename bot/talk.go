@@ -59,6 +59,7 @@ func (t *turn) heard(ctx context.Context) error {
 		if j, ok := t.joined(th); ok {
 			th = j
 		} else if t.quiet() {
+			t.hidden = true
 			t.tellAlone(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
 			return nil
 		}
