@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -171,7 +172,7 @@ func (o *Outbox) deliver(ctx context.Context, d Delivery) {
 	// What is under way when the process drains is finished.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime-5*time.Second)
 	defer cancel()
-	s := o.attempt(ctx, d)
+	s := o.try(ctx, d)
 	s.Delivery, s.Owner = d, o.owner
 	if err := o.settle(ctx, s); err != nil {
 		if errors.Is(err, ErrGone) {
@@ -204,6 +205,18 @@ func (o *Outbox) settle(ctx context.Context, s Settlement) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// try is attempt for messages that an adapter cannot take: one that it breaks on is
+// a failure like another, and holds up nobody else's. What was in it is not logged.
+func (o *Outbox) try(ctx context.Context, d Delivery) (s Settlement) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.log.Error("outbox: panic on a delivery", "delivery", d.ID, "adapter", d.To.Adapter(), "stack", string(debug.Stack()))
+			s = o.failed(d, errors.New("panic"), false)
+		}
+	}()
+	return o.attempt(ctx, d)
 }
 
 func (o *Outbox) attempt(ctx context.Context, d Delivery) Settlement {

@@ -249,6 +249,19 @@ func TestUnsureUnseen(t *testing.T) {
 	}
 }
 
+// A message on which an adapter breaks does not take the others with it.
+func TestPanic(t *testing.T) {
+	office(t, withFinder, func(t *testing.T, o *post) {
+		breaks := func(context.Context, bot.Delivery) error { panic("hello") }
+		o.on("a", breaks)
+		o.commit(say("a", "slack:C1", "hello"), say("b", "slack:C2", "hello"))
+		time.Sleep(time.Minute)
+		if o.arrived("a") != "hello" || o.arrived("b") != "hello" || o.queued() != 0 {
+			t.Errorf("tried: %q", o.tried())
+		}
+	})
+}
+
 // When reading back fails, nothing is sent until it works.
 func TestReadBackFails(t *testing.T) {
 	office(t, withFinder, func(t *testing.T, o *post) {
