@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -265,9 +266,9 @@ func (f *Folder) Format(e Entry) []byte {
 }
 
 // Save writes an entry to the last directory, or without directories to the
-// overlay, and reloads before it returns. It refuses with [Problems] what
-// would not load, and returns [ErrReadOnly] where nothing can be written. A
-// file is replaced whole or not at all.
+// overlay, and takes it into service before it returns. It refuses with
+// [Problems] what would not load, and returns [ErrReadOnly] where nothing can be
+// written. A file is replaced whole or not at all.
 func (f *Folder) Save(ctx context.Context, e Entry) error {
 	dir := f.overlay
 	if len(f.dirs) > 0 {
@@ -284,23 +285,29 @@ func (f *Folder) Save(ctx context.Context, e Entry) error {
 	if len(f.dirs) == 0 && len(layers) == 1 {
 		layers = append(layers, &layer{dir: dir, files: map[string][]byte{}})
 	}
-	layers[len(layers)-1].files[name] = data
-	if _, err := assemble(layers); err != nil {
+	was, last := f.now.Load(), layers[len(layers)-1]
+	if was.base != nil && was.problems == nil && bytes.Equal(last.files[name], data) && was.base.Hash() == hash(layers) {
+		return nil // an earlier try got as far as this
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	last.files[name] = data
+	b, err := assemble(layers)
+	if err != nil {
 		return err
 	}
 	if dir == "" {
 		return ErrReadOnly
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+	// From here on it is finished, whoever still waits: their next try finds it.
 	if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), data); err != nil {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 			return fmt.Errorf("save %s: %w", e.ID, ErrReadOnly)
 		}
 		return fmt.Errorf("save %s: %w", e.ID, err)
 	}
-	f.reload(context.WithoutCancel(ctx))
+	f.serve(context.WithoutCancel(ctx), was, &state{base: b})
 	return nil
 }
 
