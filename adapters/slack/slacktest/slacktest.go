@@ -103,7 +103,7 @@ func New(t testing.TB) *Slack {
 		changed: make(chan struct{}), clock: time.Now().Unix() * 1_000_000, channels: map[string]*Channel{}, users: map[string]string{"UCANTEEN": "Canteen"},
 		scripts: map[string][]Failure{}, calls: map[string]int{}, waiting: map[string]*envelope{}, closed: make(chan struct{}),
 		scopes: []string{"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "users:read"},
-		client: &http.Client{Timeout: 10 * time.Second}}
+		client: &http.Client{Timeout: patience}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/{method}", s.api)
 	mux.HandleFunc("GET /api/{method}", s.api)
@@ -229,7 +229,7 @@ func (s *Slack) Views(user string) []View {
 }
 
 // patience is how long a test waits for what has to come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Await gives the first message for which ok holds, as soon as there is one.
 func (s *Slack) Await(what string, ok func(Message) bool) Message {

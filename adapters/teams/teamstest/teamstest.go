@@ -488,7 +488,7 @@ func (f *Fake) Await(t testing.TB, conversation string, words ...string) Message
 		}
 		select {
 		case <-changed:
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute): // on a machine under load
 			said := ""
 			for _, m := range list {
 				said += "\n---\n" + m.Text()
