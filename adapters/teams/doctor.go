@@ -32,6 +32,7 @@ func (a *Adapter) Doctor(ctx context.Context) []bot.Finding {
 		return list
 	}
 	if a.store == nil {
+		add("comms channel", nil, "set; the canteen that runs on this database says at /readyz whether it can be reached", "")
 		return list
 	}
 	_, err := a.place(ctx, a.Comms())

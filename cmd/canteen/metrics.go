@@ -43,7 +43,7 @@ func newMetrics(st counts) *metrics {
 			Help: "From the making of a delivery to its arrival.", Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}}, []string{"adapter"}),
 	}
 	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "canteen_requests_total",
-		Help: "Requests of a platform by what became of them: ok, repeat, ignored, error, or refused as signature, stale, size, body or busy."}, []string{"adapter", "what"})
+		Help: "Requests of a platform by what became of them: ok, repeat, ignored, error, or refused: in Slack as signature, stale, size, body or busy, in Teams as token, right, keys, size or body."}, []string{"adapter", "what"})
 	m.registry.MustRegister(m.requests, m.handled, m.handling, m.matching, m.delivered, m.lag, &stored{st},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -36,11 +36,15 @@ func (s *settings) platforms(a *app) error {
 		a.adapters["slack"] = x
 	}
 	if s.teams() {
+		var places teams.Store // none for a doctor beside a canteen that runs
+		if a.store != nil {
+			places = a.store
+		}
 		x, err := teams.New(teams.Config{
 			AppID: s.Teams.AppID, AppPassword: string(s.Teams.AppPassword), TenantID: s.Teams.TenantID, CommsChannel: s.Teams.CommsChannel,
 			LoginURL: s.Teams.LoginURL, OpenIDMetadataURL: s.Teams.MetadataURL, TokenIssuer: s.Teams.Issuer, ServiceHosts: s.Teams.ServiceHosts,
 			Tenants: s.Teams.Tenants, Insecure: s.InsecureTeams, Listen: s.Listen, PublicURL: s.PublicURL,
-			Pace: s.Pace, Bot: a.bot, Store: a.store, Log: a.log, Count: a.metrics.request("teams"),
+			Pace: s.Pace, Bot: a.bot, Store: places, Log: a.log, Count: a.metrics.request("teams"),
 		})
 		if err != nil {
 			return usage{fmt.Errorf("teams: %w", err)}
