@@ -40,5 +40,6 @@ var (
 	Plain   = plainText
 	Size    = size
 	Receive = (*Adapter).receive
+	PostURL = (*Adapter).postURL
 	Kind    = func(s string) kind { return kind(s) }
 )

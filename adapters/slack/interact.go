@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -548,5 +549,10 @@ func (a *Adapter) postURL(ctx context.Context, to string, body *slackgo.WebhookM
 	if !slacks && (u.Host != api.Host || u.Scheme != api.Scheme) {
 		return errors.New("the response URL is not one of Slack's")
 	}
-	return slackgo.PostWebhookCustomHTTPContext(ctx, to, a.http, body)
+	err = slackgo.PostWebhookCustomHTTPContext(ctx, to, a.http, body)
+	var call *url.Error
+	if errors.As(err, &call) { // its text has the address, which lets anybody who reads it post
+		return fmt.Errorf("response URL: %w", call.Err)
+	}
+	return err
 }

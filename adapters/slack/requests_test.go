@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	slackgo "github.com/slack-go/slack"
+
 	"canteen/adapters/slack"
 	"canteen/adapters/slack/slacktest"
 	"canteen/bot"
@@ -309,6 +311,20 @@ func TestPressTwice(t *testing.T) {
 		}
 		w.polite()
 	})
+}
+
+// TestResponseURL: only Slack's own is posted to, and no error has it in it: who has
+// the address can post with it.
+func TestResponseURL(t *testing.T) {
+	a, err := slack.New(slack.Config{BotToken: "xoxb-1", AppToken: "xapp-1", APIURL: "http://127.0.0.1:1/api/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"http://127.0.0.1:1/commands/T1/2/s3cret", "https://hooks.slack.com.evil.example/s3cret", "http://hooks.slack.com/s3cret", "https://x@127.0.0.1/s3cret", "s3cret", ""} {
+		if err := slack.PostURL(a, t.Context(), to, &slackgo.WebhookMessage{}); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
 }
 
 // TestRateLimited: a storm of 429 delays messages and loses or doubles none.
