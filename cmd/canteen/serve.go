@@ -33,6 +33,9 @@ const (
 	// openTime is how long the database may take to open and migrate.
 	openTime      = time.Minute
 	purgeInterval = time.Hour
+	// readTime is how long a request's header may take; its body may take as long
+	// again, and the answer what Teams allows and more.
+	readTime = 10 * time.Second
 )
 
 // adapter is one platform, wired.
@@ -85,10 +88,17 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: app.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	server := newServer(app.routes(), s.log)
 	fmt.Fprintf(s.out, "listening on http://%s\n", listener.Addr())
 	return app.run(ctx, server, listener)
+}
+
+// newServer bounds what one connection may take: a request has to be read before
+// anybody knows whether it is a platform's, so that without an end to reading,
+// whoever sends it byte by byte would hold it for ever.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: readTime, ReadTimeout: 2 * readTime, WriteTimeout: 6 * readTime, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 }
 
 // overlayDir is where entries made on the desk are kept when no --knowledge folder
