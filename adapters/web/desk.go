@@ -161,9 +161,10 @@ func (s *web) showItem(w http.ResponseWriter, r *http.Request, ref bot.Ref, noti
 	p.Card.Facts = slices.DeleteFunc(p.Card.Facts, func(f bot.Fact) bool { return f.Label == "Nearest entries" || f.Label == "Like it" })
 	p.History = e.Safe().History
 	base := s.Bot.Base()
-	for _, c := range e.Candidates[:min(len(e.Candidates), nearest)] {
-		if x, ok := base.Entry(c.ID); ok {
-			p.Near = append(p.Near, near{x.ID, x.Title, c.Confidence, x.Lane() == "" && x.Route != knowledge.SmallTalk})
+	for _, c := range e.Candidates {
+		// A lane that was not sure enough to be shown would say more than is known.
+		if x, ok := base.Entry(c.ID); ok && x.Lane() == "" && len(p.Near) < nearest {
+			p.Near = append(p.Near, near{x.ID, x.Title, c.Confidence, x.Route != knowledge.SmallTalk})
 		}
 	}
 	if x, ok := base.Entry(e.Entry); ok {

@@ -144,7 +144,9 @@ func public(path string) bool {
 // in front, or a foreign name that was made to point here, would open the pages to
 // whoever is behind it.
 func (s *web) local(r *http.Request) bool {
-	if !s.Local {
+	// A proxy may pass on neither the name that was asked for nor a word of itself;
+	// most of those, nginx as it comes among them, speak HTTP/1.0. No browser does.
+	if !s.Local || !r.ProtoAtLeast(1, 1) {
 		return false
 	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {

@@ -22,6 +22,7 @@ import (
 	"canteen/bot"
 	"canteen/bot/store"
 	"canteen/knowledge"
+	"canteen/knowledge/match"
 )
 
 // What is asked here stands in the shipped folder, letter for letter or as a cue, so
@@ -428,6 +429,12 @@ func TestGuard(t *testing.T) {
 			t.Errorf("%s: %d, want %d", x.name, got, x.status)
 		}
 	}
+	old := httptest.NewRequest("GET", "http://127.0.0.1:8080/desk/", nil)
+	old.Proto, old.ProtoMinor = "HTTP/1.0", 0
+	w := httptest.NewRecorder()
+	if s.Config.Handler.ServeHTTP(w, old); w.Code != http.StatusNotFound {
+		t.Errorf("through a proxy that says nothing of itself: %d", w.Code)
+	}
 	resp := request("GET", "/desk/")
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
 		t.Error(csp)
@@ -574,6 +581,27 @@ func radio(t *testing.T, v *visitor, label string) string {
 }
 
 // TestParked: a delivery that was given up is on the desk, and can be sent again.
+// TestNearest: the desk names no lane that a question only came near.
+func TestNearest(t *testing.T) {
+	s := newSite(t, "")
+	e := bot.Escalation{Ref: 1, State: bot.Open, Asker: bot.Person{ID: "slack:U1"}, In: "slack:D1", Text: "zorblax",
+		Candidates: []match.Candidate{{ID: "lanes/crisis-self", Confidence: .2}, {ID: "twitter/staff-tweeting", Confidence: .1}}}
+	if _, err := s.store.Commit(t.Context(), bot.Turn{Escalations: []bot.Escalation{e}}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.visitor(t)
+	v.get("/desk/C-1")
+	for id, want := range map[string]bool{"lanes/crisis-self": false, "twitter/staff-tweeting": true} {
+		entry, ok := s.folder.Base().Entry(id)
+		if !ok {
+			t.Fatal(id)
+		}
+		if got := strings.Contains(v.page, html.EscapeString(entry.Title)); got != want {
+			t.Errorf("%s is named: %v", id, got)
+		}
+	}
+}
+
 func TestParked(t *testing.T) {
 	s := newSite(t, "")
 	if _, err := s.store.Commit(t.Context(), bot.Turn{Keys: []string{"k"}, Deliveries: []bot.Delivery{{ID: "d1", To: "slack:C1", Ref: 7, Post: bot.Post{Text: "secret"}}}}); err != nil {
