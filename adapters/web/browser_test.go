@@ -291,7 +291,7 @@ func TestBrowser(t *testing.T) {
 	desk.sees("Closed")
 	desk.checked("desk closed")
 	ask(asker, urgent)
-	asker.sees("I have told the communications team now.")
+	asker.sees("I have sent this to the communications team.")
 	asker.checked("chat urgent")
 	ask(asker, private)
 	asker.sees("I have not kept what you wrote")

@@ -257,7 +257,7 @@ func TestChat(t *testing.T) {
 	}
 	fields.Set("text", urgent) // on the page that they went back to
 	v.post(action, fields)
-	v.sees("I have told the communications team now. Your reference is C-1.")
+	v.sees("I have sent this to the communications team. Your reference is C-1.")
 	if v.header.Get("ETag") == version {
 		t.Error("the same version after another question")
 	}
