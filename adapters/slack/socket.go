@@ -64,7 +64,9 @@ func (a *Adapter) connected(ctx context.Context) error {
 				select {
 				case <-finished:
 					stop()
-					_ = <-done // it ends because it was stopped
+					if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+						a.log.Warn("slack: the socket ended badly", "error", err)
+					}
 					return nil
 				case <-timer.C:
 					return nil
