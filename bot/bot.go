@@ -154,6 +154,11 @@ func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 		if err := t.decide(ctx); err != nil {
 			return Reply{}, err
 		}
+		if len(t.Reply.Errors) > 0 {
+			// The form stays open and nothing has changed. Were it kept, the same form
+			// would be refused for ever, whatever was put right meanwhile.
+			return t.Reply, nil
+		}
 		t.unkept()
 		reply, err := b.store.Commit(ctx, t.Turn)
 		if errors.Is(err, ErrConflict) {

@@ -20,7 +20,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		return nil
 	}
 	e := *t.known.Escalation
-	with := map[string]string{"Ref": e.Ref.String(), "Name": name(e.Holder)}
+	with := map[string]string{"Ref": e.Ref.String(), "Name": plain(name(e.Holder))}
 	refuse := func(wording string) error {
 		t.Reply.Notice = t.say(wording, with)
 		return nil

@@ -85,6 +85,39 @@ func TestQuietIsNotKept(t *testing.T) {
 	}
 }
 
+// TestRefusedFormAgain: what stood in a form's way may be gone when the very same
+// form is sent again.
+func TestRefusedFormAgain(t *testing.T) {
+	w := newWorld(t)
+	w.ask("nurse", "can we film a tiktok")
+	w.press(w.bot, "sam", bot.Press{Action: bot.ActAnswer, Ref: 1, Fields: map[string]string{bot.FieldText: "Yes."}})
+	w.folder.readOnly = true
+	m := w.from("sam", "")
+	m.Press = &bot.Press{Action: bot.ActPromote, Ref: 1, Fields: map[string]string{bot.FieldTitle: "Filming", bot.FieldText: "Yes.", bot.FieldAskedAs: "may we film", bot.FieldSlug: "answers/filming"}}
+	r, err := w.handle(m)
+	if err != nil || r.Errors[bot.FieldSlug] == "" || r.File == "" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	w.folder.readOnly = false
+	if r, err := w.handle(m); err != nil || len(r.Errors) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestNameIsNoMarkdown: what somebody calls themselves is shown as it is.
+func TestNameIsNoMarkdown(t *testing.T) {
+	w := newWorld(t)
+	w.ask("nurse", "can we film a tiktok")
+	m := w.from("sam", "")
+	m.From.Name, m.Press = "[Sam](https://evil.example)", &bot.Press{Action: bot.ActClaim, Ref: 1}
+	if _, err := w.handle(m); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.press(w.bot, "kim", bot.Press{Action: bot.ActClaim, Ref: 1}); r.Notice != `\[Sam\](https\://evil.example) already has C-1.` {
+		t.Errorf("the notice is %q", r.Notice)
+	}
+}
+
 func TestTwoClaimAtOnce(t *testing.T) {
 	w, slow := race(t, func(w *world, fast *bot.Bot) {
 		w.press(fast, "kim", bot.Press{Action: bot.ActClaim, Ref: 1})
