@@ -72,6 +72,7 @@ func suite(t *testing.T, address func(t *testing.T) string) {
 		{"transcript", testTranscript},
 		{"purge", testPurge},
 		{"forget", testForget},
+		{"forget a private conversation", testForgetPlace},
 		{"forget while others write", testForgetAtOnce},
 		{"counts", testCounts},
 		{"answer time", testAnswerTime},
@@ -861,7 +862,7 @@ func testForget(w *world) {
 		e.History = []bot.Event{{What: "opened", By: e.Asker, Text: "secret words"}, {What: "answered", By: bot.Person{ID: "slack:comms"}, Text: "the answer"}}
 		e.Text, e.Additions, e.Answer, e.Messages = "secret words", []string{"secret words"}, "the answer", []string{"m-" + string(p)}
 		e = w.change(e, bot.Answered)
-		q := bot.Question{ID: bot.QuestionID("q-" + p), Asker: bot.Person{ID: p}, In: "slack:C1", Text: "secret words", At: w.clock.now(), Message: "a-" + string(p)}
+		q := bot.Question{ID: bot.QuestionID("q-" + p), Asker: bot.Person{ID: p}, In: "slack:C1", Open: true, Text: "secret words", At: w.clock.now(), Message: "a-" + string(p)}
 		post := bot.Post{Quote: "secret words"}
 		w.commit(bot.Turn{Person: &bot.Contact{ID: p, FirstAt: w.clock.now()}, Questions: []bot.Question{q}, Deliveries: []bot.Delivery{
 			{ID: "m-" + string(p), To: bot.Place(p), Post: post, Ref: e.Ref, CreatedAt: w.clock.now()},
@@ -904,6 +905,26 @@ func testForget(w *world) {
 		}
 	}
 	w.ok(w.Forget(ctx, "web:nobody"))
+}
+
+// A person's conversation with the bot has a name of its own on a platform.
+func testForgetPlace(w *world) {
+	w.commit(bot.Turn{
+		Questions: []bot.Question{
+			{ID: "q1", Asker: bot.Person{ID: "slack:ann"}, In: "slack:D1", Direct: "slack:ann", At: w.clock.now()},
+			{ID: "q2", Asker: bot.Person{ID: "slack:ann"}, In: "slack:C1#1", Direct: "slack:ann", Open: true, At: w.clock.now()},
+			{ID: "q3", Asker: bot.Person{ID: "slack:ann"}, In: "slack:C2", Direct: "slack:ann", Inline: true, At: w.clock.now()},
+		},
+		Deliveries: []bot.Delivery{
+			{ID: "hers", To: "slack:D1", CreatedAt: w.clock.now()},
+			{ID: "thread", To: "slack:C1#1", CreatedAt: w.clock.now()},
+			{ID: "channel", To: "slack:C2", CreatedAt: w.clock.now()},
+		},
+	})
+	w.ok(w.Forget(w.t.Context(), "slack:ann"))
+	left, err := collect(w.t.Context(), w.db, scanText, `SELECT id FROM delivery ORDER BY id`)
+	w.ok(err)
+	equal(w, "deliveries left", left, []string{"channel", "thread"})
 }
 
 func testForgetAtOnce(w *world) {
