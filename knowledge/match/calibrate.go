@@ -279,8 +279,10 @@ func (ix *Index) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]o
 	}
 	s := part.newScratch()
 	var obs []observation
+	held := len(ix.phr.doc) / folds
+	every := max(1, held/enough)
 	for i, d := range ix.phr.doc {
-		if i%folds != fold {
+		if i%folds != fold || i/folds%every != 0 {
 			continue
 		}
 		part.rank(s, ix.docs[d].Phrasings[i-int(ix.phr.first[d])])
@@ -297,7 +299,7 @@ func (ix *Index) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]o
 	return obs, nil
 }
 
-// enough observations make a calibrator; more folds would only take time.
+// enough observations make a calibrator; more would only take time.
 const enough = 600
 
 // calibrate fits a calibrator on held-out phrasings.

@@ -1,12 +1,10 @@
 package match
 
 import (
-	"bytes"
-	"compress/gzip"
 	_ "embed"
 	"encoding/binary"
-	"io"
 	"math"
+	"strings"
 	"sync"
 )
 
@@ -14,8 +12,8 @@ import (
 // phrasing where it shares no word: GloVe (Public Domain Dedication and
 // License) in 64 dimensions, made by bench/vectors; see words/COPYRIGHT.glove.
 //
-//go:embed words/vectors.bin.gz
-var vectorsGz []byte
+//go:embed words/vectors.bin
+var vectorsBin string
 
 const (
 	senseIdf    = .5  // power of idf in a text's sense
@@ -30,32 +28,26 @@ type wordVectors struct {
 }
 
 var senses = sync.OnceValue(func() *wordVectors {
-	z, err := gzip.NewReader(bytes.NewReader(vectorsGz))
-	if err != nil {
-		panic(err) // the file is part of the program
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		panic(err)
-	}
-	n, dim := int(binary.LittleEndian.Uint32(b)), int(binary.LittleEndian.Uint32(b[4:]))
-	v := &wordVectors{dim: dim, rows: make(map[string]int32, n)}
+	b := vectorsBin
+	u32 := func(at int) int { return int(binary.LittleEndian.Uint32([]byte(b[at : at+4]))) }
+	n, dim := u32(0), u32(4)
+	v := &wordVectors{dim: dim, rows: make(map[string]int32, n), norm: make([]float32, 0, n)}
 	b = b[8:]
 	for i := range n {
-		end := bytes.IndexByte(b, '\n')
-		v.rows[string(b[:end])] = int32(i)
-		b = b[end+1:]
+		w, rest, _ := strings.Cut(b, "\n")
+		v.rows[w] = int32(i)
+		b = rest
 	}
 	v.at = make([]int8, len(b))
-	for i, c := range b {
-		v.at[i] = int8(c)
+	for i := range v.at {
+		v.at[i] = int8(b[i])
 	}
 	for i := range n {
-		sum := 0.
+		sum := int32(0)
 		for _, x := range v.row(int32(i)) {
-			sum += float64(x) * float64(x)
+			sum += int32(x) * int32(x)
 		}
-		v.norm = append(v.norm, float32(math.Sqrt(sum)))
+		v.norm = append(v.norm, float32(math.Sqrt(float64(sum))))
 	}
 	return v
 })

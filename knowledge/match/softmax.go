@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	rivals       = 16 // that a phrasing is trained against; 32 gains nothing
+	rivals       = 16 // that a phrasing is trained against; 32 gains nothing, 10 costs 1 on the folder
 	epochs       = 8
 	learningRate = 1.2 // falls to nothing over the epochs
 	senseScale   = 1.3 // of the dense part beside the sparse
@@ -63,17 +63,16 @@ const minStep = 0.004
 // train fits the softmax by plain SGD, each phrasing against the documents
 // that BM25 and sense find for it.
 func (ix *Index) train(ctx context.Context) (*softmax, error) {
-	exs := ix.examples()
-	n := len(exs)
+	n := len(ix.phr.doc)
 	dim := senses().dim
-	sw := float32(senseScale)
 	m := &softmax{w: make([]float32, len(ix.inv.doc)), dense: make([]float32, len(ix.docs)*dim)}
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	var z [64]float32
+	exs := make([]example, n)
+	meet := ix.rivals()
 	for epoch := range epochs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -81,51 +80,15 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 		rng.Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
 		lr := float32(learningRate * (1 - float64(epoch)/float64(epochs)))
 		for _, i := range order {
-			e := &exs[i]
-			zs := z[:len(e.docs)]
 			vec := ix.phr.vector(uint32(i))
 			sense := ix.phr.sense[i*dim : (i+1)*dim]
-			at := uint32(0)
-			top := float32(math.Inf(-1))
-			for k, d := range e.docs {
-				end := e.ends[k]
-				sum := sw * dot(sense, m.dense[int(d)*dim:][:dim])
-				from := e.from[at:end]
-				for j, p := range e.posts[at:end] {
-					sum += m.w[p] * vec[from[j]].x
-				}
-				at = end
-				zs[k] = sum
-				top = max(top, sum)
+			if epoch == 0 { // most rivals leave at once: keep what is left
+				e := meet(i)
+				e.learn(m, lr, vec, sense)
+				exs[i] = example{e.own, slices.Clone(e.docs), slices.Clone(e.ends), slices.Clone(e.posts), slices.Clone(e.from)}
+				continue
 			}
-			sum := float32(0)
-			for k, x := range zs {
-				zs[k] = float32(math.Exp(float64(x - top)))
-				sum += zs[k]
-			}
-			for k := range zs {
-				zs[k] = -zs[k] / sum
-			}
-			zs[e.own]++
-			at = 0
-			for k, d := range e.docs {
-				end := e.ends[k]
-				g := zs[k]
-				if g < minStep && g > -minStep {
-					at = end
-					continue
-				}
-				g *= lr
-				row := m.dense[int(d)*dim:][:dim]
-				for j, x := range sense {
-					row[j] += g * sw * x
-				}
-				from := e.from[at:end]
-				for j, p := range e.posts[at:end] {
-					m.w[p] += g * vec[from[j]].x
-				}
-				at = end
-			}
+			exs[i].learn(m, lr, vec, sense)
 		}
 	}
 	m.both = make([]pair, len(m.w))
@@ -136,17 +99,88 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 	return m, nil
 }
 
-// examples finds the rivals of every phrasing: by words and sense alone, for
-// character n-grams touch nearly every document and change few rivals.
-func (ix *Index) examples() []example {
+// learn compares the right document with its rivals, and moves their weights.
+func (e *example) learn(m *softmax, lr float32, vec []feat, sense []float32) {
+	if len(e.docs) == 1 {
+		return
+	}
+	dim := len(sense)
+	var z [rivals]float32
+	zs := z[:len(e.docs)]
+	at := uint32(0)
+	top := float32(math.Inf(-1))
+	for k, d := range e.docs {
+		end := e.ends[k]
+		sum := float32(senseScale) * dot(sense, m.dense[int(d)*dim:][:dim])
+		from := e.from[at:end]
+		for j, p := range e.posts[at:end] {
+			sum += m.w[p] * vec[from[j]].x
+		}
+		at = end
+		zs[k] = sum
+		top = max(top, sum)
+	}
+	sum := float32(0)
+	for k, x := range zs {
+		zs[k] = float32(math.Exp(float64(x - top)))
+		sum += zs[k]
+	}
+	for k := range zs {
+		zs[k] = -zs[k] / sum
+	}
+	zs[e.own]++
+	e.step(m, zs, lr, vec, sense)
+}
+
+// step moves the weights by the errors in zs. Rivals that are too far behind
+// for a step leave the example for good, which halves the time.
+func (e *example) step(m *softmax, zs []float32, lr float32, vec []feat, sense []float32) {
+	dim := len(sense)
+	at, kept, to := uint32(0), 0, uint32(0)
+	own := e.own
+	for k, d := range e.docs {
+		end := e.ends[k]
+		g := zs[k]
+		posts, from := e.posts[at:end], e.from[at:end]
+		at = end
+		small := g < minStep && g > -minStep
+		if !small {
+			g *= lr
+			row := m.dense[int(d)*dim:][:dim]
+			for j, x := range sense {
+				row[j] += g * float32(senseScale) * x
+			}
+			for j, p := range posts {
+				m.w[p] += g * vec[from[j]].x
+			}
+		}
+		if small && k != int(own) {
+			continue
+		}
+		if k == int(own) {
+			e.own = int8(kept)
+		}
+		e.docs[kept] = d
+		copy(e.posts[to:], posts)
+		copy(e.from[to:], from)
+		to += uint32(len(posts))
+		e.ends[kept] = to
+		kept++
+	}
+	e.docs, e.ends, e.posts, e.from = e.docs[:kept], e.ends[:kept], e.posts[:to], e.from[:to]
+}
+
+// rivals returns what makes an example of a phrasing, good until the next. It
+// finds rivals by words and sense alone, for character n-grams touch nearly
+// every document and change few rivals.
+func (ix *Index) rivals() func(i int) *example {
 	s := ix.newScratch()
 	dim := len(s.sense)
-	exs := make([]example, len(ix.phr.doc))
 	member := ix.inv.members(len(ix.docs))
-	var posts []uint32
-	var from []uint16
-	for i := range exs {
-		e := &exs[i]
+	var posts [rivals][]uint32
+	var from [rivals][]uint16
+	e := &example{}
+	return func(i int) *example {
 		fs := ix.phr.vector(uint32(i))
 		clear(s.bm)
 		for _, f := range fs {
@@ -169,26 +203,29 @@ func (ix *Index) examples() []example {
 			}
 			s.top = append(s.top, scored{doc: own})
 		}
-		e.docs = make([]int32, len(s.top))
-		e.ends = make([]uint32, len(s.top))
-		posts, from = posts[:0], from[:0]
+		e.docs, e.ends, e.posts, e.from = e.docs[:0], e.ends[:0], e.posts[:0], e.from[:0]
 		for c, t := range s.top {
 			if t.doc == own {
 				e.own = int8(c)
 			}
-			e.docs[c] = t.doc
-			for j, f := range fs {
-				if k, ok := member.find(f.id, uint32(t.doc)); ok {
-					posts = append(posts, k)
-					from = append(from, uint16(j))
+			e.docs = append(e.docs, t.doc)
+			posts[c], from[c] = posts[c][:0], from[c][:0]
+		}
+		for j, f := range fs { // by feature first: its row stays in the cache
+			for c, d := range e.docs {
+				if k, ok := member.find(f.id, uint32(d)); ok {
+					posts[c] = append(posts[c], k)
+					from[c] = append(from[c], uint16(j))
 				}
 			}
-			e.ends[c] = uint32(len(posts))
 		}
-		e.posts = slices.Clone(posts)
-		e.from = slices.Clone(from)
+		for c := range e.docs {
+			e.posts = append(e.posts, posts[c]...)
+			e.from = append(e.from, from[c]...)
+			e.ends = append(e.ends, uint32(len(e.posts)))
+		}
+		return e
 	}
-	return exs
 }
 
 // members finds the posting of a feature in a document: by bits and counts

