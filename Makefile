@@ -57,6 +57,11 @@ faults: ## kill, cut and starve real processes, both databases: about ten minute
 bench: ## the benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-serve
+bench-serve: ## a running Canteen: acknowledgement, answer, memory, idle; and commits against bare ones
+	go test -run '^$$' -bench '^BenchmarkServe' -benchtime 1x -timeout 20m ./cmd/canteen
+	go test -run '^$$' -bench '^BenchmarkCommit' -benchtime 2000x -timeout 20m ./bot/store
+
 .PHONY: check
 check: ## the shipped folder's problems and warnings
 	go run ./cmd/canteen check

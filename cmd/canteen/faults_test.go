@@ -146,12 +146,13 @@ type asked struct {
 	reply bool   // comms answer
 	at    time.Duration
 	acked atomic.Bool
+	again atomic.Bool // asked again, so that the order says nothing
 	done  atomic.Bool // comms' answer was acknowledged
 }
 
 // faults is the world.
 type faults struct {
-	t       *testing.T
+	t       testing.TB
 	n       size
 	seed    uint64
 	slack   *slacktest.Slack
@@ -212,13 +213,13 @@ func newFaults(t *testing.T, n size, database string, replicas int) *faults {
 }
 
 // plainWorld is one in which nothing fails of itself.
-func plainWorld(t *testing.T, database string) *faults {
+func plainWorld(t testing.TB, database string) *faults {
 	f := newWorld(t, database)
 	f.hazards.calm.Store(true)
 	return f
 }
 
-func newWorld(t *testing.T, database string) *faults {
+func newWorld(t testing.TB, database string) *faults {
 	seed := uint64(time.Now().UnixNano())
 	if s, err := strconv.ParseUint(os.Getenv("CANTEEN_SEED"), 10, 64); err == nil {
 		seed = s
@@ -226,7 +227,7 @@ func newWorld(t *testing.T, database string) *faults {
 	f := &faults{t: t, seed: seed, processes: []*instance{{}}, rng: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(), boss: teamstest.User("The Boss"),
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	f.slack, f.teams = slacktest.New(t), teamstest.New(t, f.boss)
-	f.hazards = &hazards{rng: rand.New(rand.NewPCG(seed, 2)), told: map[string]bool{}}
+	f.hazards = &hazards{rng: rand.New(rand.NewPCG(seed, 2)), told: map[string]func(){}}
 	f.slackTo, f.teamsTo = f.hazards.before(t, strings.TrimSuffix(f.slack.URL, "/api/")), f.hazards.before(t, "http://"+f.teams.Host())
 	f.slack.AddUser(bossSlack, "The Boss")
 	f.slack.AddChannel(commsSlack, "comms", f.slack.BotUser, bossSlack)
@@ -323,13 +324,15 @@ type hazards struct {
 	calm atomic.Bool
 	mu   sync.Mutex
 	rng  *rand.Rand
-	told map[string]bool // response URLs at which somebody was told to try again
+	told map[string]func() // by response URL: what somebody does who is told to try again
+	// heard, when set before use, is told of every request that is passed on.
+	heard func(path string, body []byte)
 
 	limited, failed, hung, cut atomic.Int64
 }
 
 // before is a server that passes most requests on.
-func (h *hazards) before(t *testing.T, target string) *httptest.Server {
+func (h *hazards) before(t testing.TB, target string) *httptest.Server {
 	to, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -341,14 +344,23 @@ func (h *hazards) before(t *testing.T, target string) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id, ok := strings.CutPrefix(r.URL.Path, "/response/"); ok {
 			h.mu.Lock()
-			h.told[id] = true
+			again := h.told[id]
+			delete(h.told, id)
 			h.mu.Unlock()
+			if again != nil {
+				go again()
+			}
 			return
 		}
 		h.mu.Lock()
 		dice, done := h.rng.Float64(), h.rng.IntN(2) == 0
 		h.mu.Unlock()
 		if dice >= 0.07 || h.calm.Load() {
+			if h.heard != nil {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				h.heard(r.URL.Path, body)
+			}
 			pass.ServeHTTP(w, r)
 			return
 		}
@@ -563,20 +575,18 @@ func (f *faults) ask(q *asked, i int) {
 		_, ts, _ = strings.Cut(q.where, "#")
 		f.toSlack(slacktest.Event, f.slack.Wrap(map[string]any{"type": "app_mention", "user": x.user, "text": "<@" + f.slack.BotUser + "> " + q.text, "ts": ts, "event_ts": ts, "channel": x.channel, "team": f.slack.TeamID}))
 	case inShort:
-		for try := 0; try < 100; try++ { // Slack does not send it again: who is told so presses again
-			id := fmt.Sprintf("%s-%d-%d", x.user, i, try)
-			f.toSlack(slacktest.Interactive, map[string]any{"type": "message_action", "callback_id": "ask_canteen", "trigger_id": id, "action_ts": ts + id,
-				"user": map[string]any{"id": x.user, "name": "nurse", "team_id": f.slack.TeamID}, "team": map[string]any{"id": f.slack.TeamID},
-				"channel": map[string]any{"id": x.channel, "name": "ward"}, "message": map[string]any{"type": "message", "user": x.user, "ts": ts, "text": q.text},
-				"response_url": f.slackTo.URL + "/response/" + id})
-			time.Sleep(50 * time.Millisecond)
-			f.hazards.mu.Lock()
-			told := f.hazards.told[id]
-			f.hazards.mu.Unlock()
-			if !told {
-				break
-			}
+		id := fmt.Sprintf("%s-%d", x.user, i)
+		f.hazards.mu.Lock()
+		f.hazards.told[id] = func() { // Slack does not send it again: who is told so presses again
+			q.again.Store(true)
+			time.Sleep(time.Second)
+			f.ask(q, i+1_000_000)
 		}
+		f.hazards.mu.Unlock()
+		f.toSlack(slacktest.Interactive, map[string]any{"type": "message_action", "callback_id": "ask_canteen", "trigger_id": id, "action_ts": ts + id,
+			"user": map[string]any{"id": x.user, "name": "nurse", "team_id": f.slack.TeamID}, "team": map[string]any{"id": f.slack.TeamID},
+			"channel": map[string]any{"id": x.channel, "name": "ward"}, "message": map[string]any{"type": "message", "user": x.user, "ts": ts, "text": q.text},
+			"response_url": f.slackTo.URL + "/response/" + id})
 	case inChat:
 		f.toTeams(f.teams.Say(x.person, q.text))
 	case inChannel:
@@ -743,11 +753,11 @@ func (f *faults) run(server *pgtest.Server) {
 		engine = fmt.Sprintf("postgres, %d replicas", len(f.processes))
 	}
 	report := fmt.Sprintf("%s, seed %d: %d questions in %d conversations over %s, all there after %s\n"+
-		"  requests acknowledged %d, repeated %d, sent again %d; platforms said 429 %d, 500 %d, hung %d, cut %d; kill -9 %d, database cut %d\n"+
+		"  %d for comms to answer, %d answered; requests acknowledged %d, repeated %d, sent again %d; platforms said 429 %d, 500 %d, hung %d, cut %d; kill -9 %d, database cut %d\n"+
 		"  lost | wrong place | doubled where it can be read back | doubled for one person's eyes | doubled in Teams | out of order\n"+
 		"  %4d | %11d | %33d | %29d | %16d | %d\n",
 		engine, f.seed, f.n.questions, len(f.talks), asked.Round(time.Second), time.Since(began).Round(time.Second),
-		f.sent.Load(), f.repeats.Load(), f.retries.Load(), f.hazards.limited.Load(), f.hazards.failed.Load(), f.hazards.hung.Load(), f.hazards.cut.Load(), f.kills.Load(), len(harm)-f.n.kills,
+		got.passed, got.answered, f.sent.Load(), f.repeats.Load(), f.retries.Load(), f.hazards.limited.Load(), f.hazards.failed.Load(), f.hazards.hung.Load(), f.hazards.cut.Load(), f.kills.Load(), len(harm)-f.n.kills,
 		got.lost, got.wrong, got.doubled, got.doubledAlone, got.doubledTeams, got.disorder)
 	fmt.Fprint(os.Stdout, report)
 	if n := f.unheard.Load(); n > 0 {

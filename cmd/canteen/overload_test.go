@@ -26,6 +26,7 @@ import (
 // ward is one Canteen in Slack and Teams, without faults.
 type ward struct {
 	*faults
+	t *testing.T
 	p *process
 }
 
@@ -33,8 +34,7 @@ func newWard(t *testing.T, database string) *ward {
 	if testing.Short() {
 		t.Skip("the race detector has its own tests of all that this goes through")
 	}
-	f := plainWorld(t, database)
-	w := &ward{faults: f}
+	w := &ward{faults: plainWorld(t, database), t: t}
 	w.start()
 	return w
 }

@@ -13,7 +13,7 @@ import (
 
 // tally is what has become of the questions, as the platforms show it.
 type tally struct {
-	posts                               int
+	posts, passed, answered             int
 	lost, wrong, disorder               int
 	doubled, doubledAlone, doubledTeams int
 	why                                 []string
@@ -166,19 +166,22 @@ func (f *faults) count() tally {
 				note(&c.lost, "lost: the reply to %q in %s, acknowledged %v", q.text, q.where, q.acked.Load())
 				continue
 			}
-			if at[q] < last {
+			if at[q] < last && !q.again.Load() {
 				note(&c.disorder, "out of order in %s: %q came before %q", q.where, q.text, before)
 			}
 			last, before = at[q], q.text
 			if q.token == "" {
 				continue
 			}
+			if c.passed++; relays[q] > 0 {
+				c.answered++
+			}
 			for _, where := range []string{commsSlack, teamstest.Channel} {
 				if cards[where+q.token] == 0 {
 					note(&c.lost, "lost: the card in %s of %q", where, q.text)
 				}
 			}
-			if q.reply && (relays[q] == 0 || !q.done.Load()) {
+			if q.reply && relays[q] == 0 {
 				note(&c.lost, "lost: comms' answer to %q in %s, sent %v", q.text, q.where, q.done.Load())
 			}
 		}
