@@ -134,6 +134,31 @@ func TestTwoClaimAtOnce(t *testing.T) {
 	}
 }
 
+// One press of a question that another press, decided on at the same time, has
+// passed on already: comms get it once, whatever the second one was.
+func TestTwoPassOnAtOnce(t *testing.T) {
+	for _, second := range []bot.Action{bot.ActAskComms, bot.ActHelped} {
+		var ask bot.QuestionID
+		w, slow := race(t, func(w *world, fast *bot.Bot) {
+			w.press(fast, "nurse", bot.Press{Action: bot.ActAskComms, Question: ask})
+		})
+		others := slow.first
+		slow.first = nil
+		w.ask("nurse", "can i tweet about work")
+		w.deliver()
+		ask = w.asked["slack:D-nurse"]
+		slow.first = others
+		r := w.press(w.bot, "nurse", bot.Press{Action: second, Question: ask})
+		if second == bot.ActAskComms && !strings.Contains(r.Notice, "already") {
+			t.Errorf("the second one reads %q", r.Notice)
+		}
+		w.press(w.bot, "nurse", bot.Press{Action: bot.ActAskComms, Question: ask})
+		if list, err := w.store.Pending(t.Context()); err != nil || len(list) != 1 {
+			t.Errorf("after %s comms have %d questions, %v", second, len(list), err)
+		}
+	}
+}
+
 func TestTwoAnswerAtOnce(t *testing.T) {
 	w, slow := race(t, func(w *world, fast *bot.Bot) {
 		w.press(fast, "kim", bot.Press{Action: bot.ActAnswer, Ref: 1, Fields: map[string]string{bot.FieldText: "Yes."}})

@@ -286,6 +286,9 @@ func (t *turn) add(e Escalation, th Thought) error {
 
 // escalate passes a question to comms.
 func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry, urgent bool) error {
+	if q.Ref != 0 { // asked anew, from an old message
+		q.ID, q.Ref = QuestionID(t.b.newID()), 0
+	}
 	for _, e := range t.known.Mine {
 		if e.State.Pending() && sameText(e.Text, q.Text) {
 			q.Ref = e.Ref

@@ -79,7 +79,7 @@ type Store interface {
 	// Load reads what a message is decided on, in one consistent view.
 	Load(ctx context.Context, a Ask) (Known, error)
 	// Commit writes a turn. It returns ErrConflict when an escalation has
-	// changed since it was loaded, and the earlier reply with Repeat set when a
+	// changed since it was loaded, or a question has led to another one, and the earlier reply with Repeat set when a
 	// key was committed meanwhile.
 	Commit(ctx context.Context, t Turn) (Reply, error)
 	// NextRef gives a number that no escalation has; numbers may be skipped.

@@ -368,8 +368,15 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO question (id, person, place, at, data) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (id) DO UPDATE SET data = excluded.data`, q.ID, q.Asker.ID, q.In, millis(q.At), string(data)); err != nil {
+		// A question leads to one escalation, however many presses of it were decided
+		// on at once. Its number stands last, and in no text: quotes are escaped there.
+		n, err := affected(tx.ExecContext(ctx, `INSERT INTO question (id, person, place, at, data) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (id) DO UPDATE SET data = excluded.data WHERE question.data NOT LIKE '%"ref":%' OR question.data LIKE $6`,
+			q.ID, q.Asker.ID, q.In, millis(q.At), string(data), fmt.Sprintf(`%%"ref":%d}`, int64(q.Ref))))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("question %s: %w", q.ID, bot.ErrConflict)
+		}
+		if err != nil {
 			return err
 		}
 	}
