@@ -57,6 +57,10 @@ faults: ## kill, cut and starve real processes, both databases: about ten minute
 bench: ## the benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-match
+bench-match: ## the matcher beside BM25 and bleve, in one table (BENCH="-quick -only dev" and the like)
+	cd knowledge/match/bench && go run ./bench-match $(BENCH)
+
 .PHONY: bench-serve
 bench-serve: ## a running Canteen: acknowledgement, answer, memory, idle; and commits against bare ones
 	go test -run '^$$' -bench '^BenchmarkServe' -benchtime 1x -timeout 20m ./cmd/canteen

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -234,6 +235,7 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 	base := next.base
 	f.fits.Go(func() {
 		fitted, err := f.fit(base, ctx)
+		defer debug.FreeOSMemory() // what the fit took, several times what it leaves
 		if ctx.Err() != nil {
 			return
 		}
