@@ -42,7 +42,7 @@ func stemOf(w string) string {
 	if b, ok := irregular[w]; ok {
 		w = b
 	}
-	if len(w) > 6 { // organize, not size
+	if len(w) > 6 { // with a stem before it: not size
 		if i := strings.LastIndex(w, "iz"); i > 2 && i >= len(w)-7 {
 			switch w[i+2:] {
 			case "e", "es", "ed", "er", "ers", "ing", "ation", "ations":

@@ -162,7 +162,7 @@ func (e Explanation) String() string {
 	for i, c := range e.Candidates {
 		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%.1f\t%.1f\t%.2f\t%.2f\t%s\n", i+1, c.Confidence, c.Share, c.Logit, c.BM25, c.Sense, c.Likeness, c.ID)
 	}
-	t.Flush()
+	_ = t.Flush() // to a string
 	b.WriteByte('\n')
 	for i, c := range e.Candidates {
 		fmt.Fprintf(&b, "%d  nearest “%s”", i+1, strings.ToValidUTF8(c.Nearest, "?"))

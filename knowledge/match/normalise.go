@@ -2,6 +2,7 @@ package match
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"unicode"
@@ -416,11 +417,11 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		case b == "":
 			out = append(out, ix.known(a, t.gap, t.word))
 		default: // in the place of one, two: what is left to read moves along
-			rest := append([]token(nil), toks[i+1:]...)
+			rest := slices.Clone(toks[i+1:])
 			out = append(out, ix.known(a, t.gap, t.word), ix.known(b, gapNone, t.word))
-			i = len(out) - 1
-			toks = append(out, rest...)
-			out = toks[:i+1]
+			n := len(out)
+			out = append(out, rest...)
+			toks, out, i = out, out[:n], n-1
 		}
 	}
 	return out

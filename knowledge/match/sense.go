@@ -59,10 +59,10 @@ func (v *wordVectors) weight(row int32) float32 {
 	return float32(1e-3 / (1e-3 + p))
 }
 
-// sense adds up the vectors of toks and brings the sum to length one; it
-// tells whether there was any. Distinct words stay out: to these vectors,
-// one platform is much like another.
-func (ix *Index) sense(toks []token, out []float32) bool {
+// sense adds up the vectors of toks and brings the sum to length one, if there
+// is any. Distinct words stay out: to these vectors, one platform is much like
+// another.
+func (ix *Index) sense(toks []token, out []float32) {
 	clear(out)
 	v := senses()
 	for i := range toks {
@@ -85,22 +85,21 @@ func (ix *Index) sense(toks []token, out []float32) bool {
 			out[k] += wt * float32(x)
 		}
 	}
-	return unit(out)
+	unit(out)
 }
 
-func unit(v []float32) bool {
+func unit(v []float32) {
 	sum := float32(0)
 	for _, x := range v {
 		sum += x * x
 	}
 	if sum == 0 {
-		return false
+		return
 	}
 	f := float32(1 / math.Sqrt(float64(sum)))
 	for k := range v {
 		v[k] *= f
 	}
-	return true
 }
 
 func dot(a, b []float32) float32 {
