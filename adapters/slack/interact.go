@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -288,12 +289,24 @@ func (a *Adapter) asked(ctx context.Context, x interaction, letter string) (ack,
 	r, err := a.c.Bot.Handle(ctx, m)
 	if err != nil {
 		a.log.Error("slack: shortcut not handled", "error", err)
-		say := a.c.Bot.Sentence(err)
-		return ack{then: func(ctx context.Context) {
-			a.respond(ctx, x.ResponseURL, a.whisper(bot.Reply{Notice: say}, false), m.Direct)
-		}}, "error", nil
+		if a.told(ctx, x, err) != nil {
+			return ack{}, "", err
+		}
+		return ack{}, "error", nil
 	}
 	return ack{}, outcome(r), nil
+}
+
+// tellTime is what is left of Slack's three seconds after requestTimeout.
+const tellTime = 400 * time.Millisecond
+
+// told tells a person that their shortcut failed, before it is acknowledged: Slack
+// does not send it again, and after an acknowledgement nobody would tell them. When
+// they cannot be told, no acknowledgement makes Slack say it.
+func (a *Adapter) told(ctx context.Context, x interaction, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+	defer cancel()
+	return a.postURL(ctx, x.ResponseURL, a.whisper(bot.Reply{Notice: a.c.Bot.Sentence(failed)}, false))
 }
 
 // erase forgets a person, as they pressed on the Home tab.

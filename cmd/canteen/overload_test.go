@@ -144,6 +144,27 @@ func TestStoreDown(t *testing.T) {
 	if ack := w.slack.Deliver(slacktest.CommandKind, w.slack.CommandPayload("U2", w.slack.Direct("U2"), tweet)); ack.Status != http.StatusOK || !strings.Contains(string(ack.Body), "not saved") {
 		t.Errorf("a command: %d %s", ack.Status, ack.Body)
 	}
+	// Slack does not send a shortcut again: the person is told, by us or by Slack.
+	told := make(chan struct{})
+	w.hazards.mu.Lock()
+	w.hazards.told["here"] = func() { close(told) }
+	w.hazards.mu.Unlock()
+	for _, x := range []struct {
+		to   string
+		want int
+	}{{w.slackTo.URL + "/response/here", http.StatusOK}, {"http://127.0.0.1:1/", http.StatusInternalServerError}} {
+		payload := map[string]any{"type": "message_action", "callback_id": "ask_canteen", "trigger_id": x.to, "action_ts": x.to, "response_url": x.to,
+			"user": map[string]any{"id": "U2", "team_id": w.slack.TeamID}, "team": map[string]any{"id": w.slack.TeamID}, "channel": map[string]any{"id": "C1", "name": "ward"},
+			"message": map[string]any{"type": "message", "user": "U1", "ts": "1.2", "text": tweet}}
+		if ack := w.slack.Deliver(slacktest.Interactive, payload); ack.Status != x.want {
+			t.Errorf("a shortcut with %s: %d", x.to, ack.Status)
+		}
+	}
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		t.Error("who used the shortcut was not told")
+	}
 	form := newBrowser(t)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.p.url+"/", strings.NewReader(url.Values{"text": {tweet}}.Encode()))
 	if err != nil {

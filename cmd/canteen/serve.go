@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -211,7 +210,6 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 			}
 		})
 	}
-	background.Go(func() { a.tidy(work) })
 	background.Go(func() { a.every(work, purgeInterval, "purge", a.store.Purge) })
 	background.Go(func() { a.every(work, time.Minute, "remind", a.bot.Remind) })
 
@@ -242,20 +240,6 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 		err = nil
 	}
 	return err
-}
-
-// tidy gives back the memory that fitting a folder took: a quiet process would
-// keep it.
-func (a *app) tidy(ctx context.Context) {
-	for {
-		_ = a.folder.WaitFitted(ctx) // one that cannot be fitted is logged, and leaves as much
-		debug.FreeOSMemory()
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.folder.Changed():
-		}
-	}
 }
 
 // every calls fn now and at each interval.

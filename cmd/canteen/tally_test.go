@@ -166,10 +166,12 @@ func (f *faults) count() tally {
 				note(&c.lost, "lost: the reply to %q in %s, acknowledged %v", q.text, q.where, q.acked.Load())
 				continue
 			}
-			if at[q] < last && !q.again.Load() {
-				note(&c.disorder, "out of order in %s: %q came before %q", q.where, q.text, before)
+			if !q.again.Load() { // its place in the order is another
+				if at[q] < last {
+					note(&c.disorder, "out of order in %s: %q came before %q", q.where, q.text, before)
+				}
+				last, before = at[q], q.text
 			}
-			last, before = at[q], q.text
 			if q.token == "" {
 				continue
 			}
