@@ -166,7 +166,9 @@ func (f *faults) count() tally {
 				note(&c.lost, "lost: the reply to %q in %s, acknowledged %v", q.text, q.where, q.acked.Load())
 				continue
 			}
-			if !q.again.Load() { // its place in the order is another
+			// One asked again has another place in the order, and what the request
+			// itself answers stands in no queue.
+			if !q.again.Load() && t.way != inShort {
 				if at[q] < last {
 					note(&c.disorder, "out of order in %s: %q came before %q", q.where, q.text, before)
 				}
