@@ -45,12 +45,13 @@ type size struct {
 	during           time.Duration // over which the questions are asked
 	kills            int           // of a process
 	cuts             int           // of the database server, each way
+	hangs            float64       // how many of the platforms' answers never come: each costs its conversation ten seconds
 	patience         time.Duration // without any progress, before what is missing is lost
 }
 
 var (
-	short = size{questions: 300, talks: 150, during: 8 * time.Second, kills: 2, cuts: 1, patience: 45 * time.Second}
-	whole = size{questions: 5000, talks: 550, during: 210 * time.Second, kills: 12, cuts: 3, patience: 150 * time.Second}
+	short = size{questions: 300, talks: 150, during: 8 * time.Second, kills: 2, cuts: 1, hangs: 0.003, patience: 45 * time.Second}
+	whole = size{questions: 5000, talks: 550, during: 210 * time.Second, kills: 12, cuts: 3, hangs: 0.01, patience: 150 * time.Second}
 )
 
 func TestFaults(t *testing.T) {
@@ -68,6 +69,7 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
+		n := n
 		if n == short {
 			n.kills = 0 // what a dead replica was sending waits a minute for another
 		}
@@ -188,7 +190,7 @@ const (
 // newFaults makes the world and starts the replicas.
 func newFaults(t *testing.T, n size, database string, replicas int) *faults {
 	f := newWorld(t, database)
-	f.n = n
+	f.n, f.hazards.hangs = n, n.hangs
 	t.Logf("seed %d (CANTEEN_SEED)", f.seed)
 	for len(f.processes) < replicas {
 		f.processes = append(f.processes, &instance{})
@@ -321,10 +323,11 @@ func (f *faults) intN(n int) int        { f.mu.Lock(); defer f.mu.Unlock(); retu
 
 // hazards are what the platforms do beside their work.
 type hazards struct {
-	calm atomic.Bool
-	mu   sync.Mutex
-	rng  *rand.Rand
-	told map[string]func() // by response URL: what somebody does who is told to try again
+	calm  atomic.Bool
+	hangs float64
+	mu    sync.Mutex
+	rng   *rand.Rand
+	told  map[string]func() // by response URL: what somebody does who is told to try again
 	// heard, when set before use, is told of every request that is passed on.
 	heard func(path string, body []byte)
 
@@ -382,7 +385,7 @@ func (h *hazards) before(t testing.TB, target string) *httptest.Server {
 		case dice < 0.05:
 			h.failed.Add(1)
 			w.WriteHeader(http.StatusInternalServerError)
-		case dice < 0.06:
+		case dice < 0.05+h.hangs:
 			h.hung.Add(1)
 			select {
 			case <-r.Context().Done():
