@@ -114,7 +114,7 @@ func (t Thought) Why(base *knowledge.Base, p Policy) string {
 	switch d := t.Decision.(type) {
 	case Signpost:
 		if t.Cue != "" {
-			fmt.Fprintf(&b, "\n→ signpost %s: it meets the cue %q", d.Entry.ID, t.Cue)
+			fmt.Fprintf(&b, "\n→ signpost %s: it meets the cue %q", d.Entry.ID, limit(t.Cue, 80))
 			return b.String()
 		}
 		fmt.Fprintf(&b, "\n→ signpost %s", d.Entry.ID)
