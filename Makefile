@@ -29,8 +29,10 @@ test: setup lint ## everything that has to pass, after installing what it needs
 	go test ./...
 	go test -race -short $(RACY)
 
-# The packages in which goroutines meet.
-RACY = ./bot/... ./knowledge/... ./adapters/... ./cmd/...
+# The packages in which goroutines meet. The tests of cmd start whole processes,
+# each of which reads and fits the folder: under the race detector that takes more
+# than ten minutes, and what runs in them is tested here.
+RACY = ./bot/... ./knowledge/... ./adapters/...
 
 .PHONY: lint
 lint: $(DOCKERFILE_LINT) ## gofmt, vet, golangci-lint, the Dockerfile
