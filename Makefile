@@ -68,6 +68,15 @@ bench-serve: ## a running Canteen: acknowledgement, answer, memory, idle; and co
 	go test -run '^$$' -bench '^BenchmarkServe' -benchtime 1x -timeout 20m ./cmd/canteen
 	go test -run '^$$' -bench '^BenchmarkCommit' -benchtime 2000x -timeout 20m ./bot/store
 
+.PHONY: defaults
+defaults: ## fit the default calibrator anew on BANKING77's training split and the folder, and print its constants
+	cd knowledge/match/bench && go run ./defaults
+
+.PHONY: playground
+playground: ## drive the loop through the Microsoft 365 Agents Playground (installs it; its licence is for evaluation)
+	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts @microsoft/m365agentsplayground@0.2.28
+	AGENTSPLAYGROUND=$(CACHE)/node_modules/.bin/agentsplayground go test -tags playground -run Playground -v ./adapters/teams
+
 .PHONY: check
 check: ## the shipped folder's problems and warnings
 	go run ./cmd/canteen check
