@@ -36,7 +36,8 @@ import (
 // database are killed. faults_test.go has the world and what is done to it,
 // tally_test.go counts at the platforms what came of it.
 //
-// CANTEEN_FAULTS=long is the whole of it, as `make faults` runs it; CANTEEN_SEED
+// CANTEEN_FAULTS=long is the whole of it, as `make faults` runs it, and short what
+// `make test` runs by itself, after the other tests; CANTEEN_SEED
 // repeats a run.
 
 // size is how much of it is run.
@@ -55,12 +56,14 @@ var (
 )
 
 func TestFaults(t *testing.T) {
+	// It looks at the clock and starves processes, so it has the machine to itself.
 	n := short
-	switch {
-	case os.Getenv("CANTEEN_FAULTS") == "long":
+	switch os.Getenv("CANTEEN_FAULTS") {
+	case "long":
 		n = whole
-	case testing.Short():
-		t.Skip("the race detector has its own tests of all that this goes through")
+	case "short":
+	default:
+		t.Skip("CANTEEN_FAULTS is neither short (make test) nor long (make faults)")
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
