@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 var testOnly = map[string]bool{
 	"adapters/slack/slacktest": true,
 	"adapters/teams/teamstest": true,
+	"adapters/web/webtest":     true,
 	"bot/store/pgtest":         true,
 }
 
