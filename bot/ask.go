@@ -110,7 +110,7 @@ func (t Thought) Why(base *knowledge.Base, p Policy) string {
 		fmt.Fprintf(&b, "not read as a question: %s", u.Wording)
 		return b.String()
 	}
-	b.WriteString(base.Index().Explain(t.Text, maxCandidates).String())
+	b.WriteString(t.index.Explain(t.Text, maxCandidates).String())
 	switch d := t.Decision.(type) {
 	case Signpost:
 		if t.Cue != "" {

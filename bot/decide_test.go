@@ -1,6 +1,8 @@
 package bot_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 
 	"canteen/bot"
@@ -128,5 +130,36 @@ func TestThink(t *testing.T) {
 		if why := th.Why(base, policy); why == "" {
 			t.Errorf("%q: nothing says why", c.text)
 		}
+	}
+}
+
+// eavesdropper is a Learner and a Reranker that notes what it is asked.
+type eavesdropper struct{ heard []string }
+
+func (e *eavesdropper) Learn(context.Context, []match.Document) (match.Reranker, error) {
+	return e, nil
+}
+
+func (e *eavesdropper) Near(question string, ids []string) []float32 {
+	e.heard = append(e.heard, question)
+	return make([]float32, len(ids))
+}
+
+// What a reranker is asked may leave the program: never a text in which there is
+// somebody's identifier, or a lane's cue.
+func TestThinkKeepsToItself(t *testing.T) {
+	base, err := small()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &eavesdropper{}
+	if base, err = base.Learn(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"i want to end my life", "can i tweet about 943 476 5919", "can i tweet to jo@example.org", "  ", "can i tweet about work"} {
+		bot.Think(base, text, policy)
+	}
+	if !slices.Equal(e.heard, []string{"can i tweet about work"}) {
+		t.Errorf("the reranker heard %q", e.heard)
 	}
 }

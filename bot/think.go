@@ -25,6 +25,7 @@ type Thought struct {
 	Decision Decision
 	Found    match.Result
 	Cue      string // the cue that set a lane off, or ""
+	index    *match.Index
 }
 
 // Think decides on one text alone.
@@ -36,8 +37,6 @@ func Think(base *knowledge.Base, text string, p Policy) Thought {
 		return t
 	}
 	t.Text, t.Removed = Redact(text)
-	ix := base.Index()
-	t.Found = ix.Rank(t.Text, maxCandidates)
 	var lane *knowledge.Entry
 	lane, t.Cue = base.Lane(text)
 	if lane == nil && slices.Contains(t.Removed, KindNHSNumber) {
@@ -45,7 +44,14 @@ func Think(base *knowledge.Base, text string, p Policy) Thought {
 			lane, t.Cue = e, KindNHSNumber
 		}
 	}
-	t.Decision = Decide(base, lane, t.Found, ix.Fitted(), p)
+	// What an embeddings server is asked leaves the program: nothing in which the
+	// gate found an identifier, and nothing that a lane's cue knows for what it is.
+	t.index = base.Index()
+	if lane == nil && len(t.Removed) == 0 {
+		t.index = base.Reranked()
+	}
+	t.Found = t.index.Rank(t.Text, maxCandidates)
+	t.Decision = Decide(base, lane, t.Found, t.index.Fitted(), p)
 	return t
 }
 

@@ -44,6 +44,7 @@ type Folder struct {
 	shipped fs.FS // served without dirs
 	glance  time.Duration
 	fit     func(*Base, context.Context) (*Base, error)
+	learner Learner // or nil
 
 	now atomic.Pointer[state]
 
@@ -64,22 +65,32 @@ type state struct {
 	fitErr   error
 }
 
-// Open reads the directories as [Load] does, or without any the embedded
-// folder with the overlay directory (which need not exist), and watches them
-// until ctx ends. It returns as soon as questions can be answered; the fitted
-// index follows. A broken overlay directory does not keep it from opening:
-// its problems are logged and kept.
-func Open(ctx context.Context, log *slog.Logger, dirs []string, overlay string) (*Folder, error) {
-	return newFolder(log, dirs, overlay).open(ctx)
+// Config says what a [Folder] is made of.
+type Config struct {
+	Log     *slog.Logger
+	Dirs    []string // read as [Load] does; none for the embedded folder
+	Overlay string   // the directory over the embedded folder; it need not exist
+	Learner Learner  // or nil
 }
 
-func newFolder(log *slog.Logger, dirs []string, overlay string) *Folder {
+// Open reads a folder and watches it until ctx ends. It returns as soon as
+// questions can be answered; the fitted index, and the reranker if there is a
+// Learner, follow. A broken overlay directory does not keep it from opening: its
+// problems are logged and kept.
+func Open(ctx context.Context, c Config) (*Folder, error) {
+	return newFolder(c).open(ctx)
+}
+
+func newFolder(c Config) *Folder {
 	f := &Folder{
-		log: log, dirs: slices.Clone(dirs), shipped: Embedded, glance: glance, fit: (*Base).Fit,
+		log: c.Log, dirs: slices.Clone(c.Dirs), learner: c.Learner, shipped: Embedded, glance: glance, fit: (*Base).Fit,
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}
-	if len(dirs) == 0 {
-		f.overlay = overlay
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if len(f.dirs) == 0 {
+		f.overlay = c.Overlay
 	}
 	f.now.Store(&state{})
 	return f
@@ -236,23 +247,44 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 	f.fits.Go(func() {
 		fitted, err := f.fit(base, ctx)
 		defer debug.FreeOSMemory() // what the fit took, several times what it leaves
-		if ctx.Err() != nil {
-			return
-		}
-		f.loading.Lock()
-		defer f.loading.Unlock()
-		s := *f.now.Load()
-		if s.base != base {
-			return
-		}
-		if err != nil {
-			f.log.Error("the fitted model failed: the simpler one stays in service", "error", err)
-			s.fitErr = fmt.Errorf("fit: %w", err)
-		} else {
-			s.base = fitted
-		}
-		f.set(&s)
+		f.improve(ctx, base, func(s *state) {
+			if err != nil {
+				f.log.Error("the fitted model failed: the simpler one stays in service", "error", err)
+				s.fitErr = fmt.Errorf("fit: %w", err)
+				return
+			}
+			b := *s.base
+			b.rank(fitted.index, s.base.near)
+			s.base = &b
+		})
 	})
+	if f.learner == nil {
+		return
+	}
+	f.fits.Go(func() {
+		learnt, err := base.Learn(ctx, f.learner)
+		f.improve(ctx, base, func(s *state) {
+			if err != nil {
+				f.log.Error("no reranker for this folder", "error", err)
+				return
+			}
+			b := *s.base
+			b.rank(s.base.index, learnt.near)
+			s.base = &b
+		})
+	})
+}
+
+// improve changes what is served of base, unless something newer is by now.
+func (f *Folder) improve(ctx context.Context, base *Base, change func(*state)) {
+	f.loading.Lock()
+	defer f.loading.Unlock()
+	s := *f.now.Load()
+	if ctx.Err() != nil || s.base.hash != base.hash {
+		return
+	}
+	change(&s)
+	f.set(&s)
 }
 
 // Format is the text of an entry's file, with the titles of the entries that

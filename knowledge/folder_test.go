@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,13 +11,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"canteen/knowledge/match"
 )
 
 // patienceOfTests is how long a test waits for a signal that ought to come;
 // no test waits for time to pass.
 const patienceOfTests = 30 * time.Second
-
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func write(t *testing.T, dir, name string, data []byte) {
 	t.Helper()
@@ -40,7 +38,7 @@ func watched(t *testing.T, dirs []string, overlay string) *Folder {
 func opened(t *testing.T, dirs []string, overlay string, fit func(*Base, context.Context) (*Base, error)) *Folder {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	f := newFolder(quiet(), dirs, overlay)
+	f := newFolder(Config{Dirs: dirs, Overlay: overlay})
 	f.glance, f.fit, f.shipped = 24*time.Hour, fit, folder("a/one", "a/two")
 	_, err := f.open(ctx)
 	must(t, err)
@@ -171,7 +169,7 @@ func TestFolderReadsAtIntervals(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "faq/one.md", entryFile("one"))
 	ctx, stop := context.WithCancel(context.Background())
-	f := newFolder(quiet(), []string{dir}, "")
+	f := newFolder(Config{Dirs: []string{dir}})
 	f.glance = time.Millisecond
 	f.reload(ctx)
 	go func() {
@@ -221,7 +219,7 @@ func TestFolderThatDoesNotFit(t *testing.T) {
 func TestOpenBroken(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "faq/bad.md", []byte("# Bad\n"))
-	_, err := Open(context.Background(), quiet(), []string{dir}, "")
+	_, err := Open(context.Background(), Config{Dirs: []string{dir}})
 	if ps, ok := errors.AsType[Problems](err); !ok || len(ps) != 2 {
 		t.Errorf("%T %v", err, err)
 	}
@@ -346,4 +344,58 @@ func TestFolderConcurrently(t *testing.T) {
 	if want := []string{"a", "b", "c", "d", "one"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// pupil is a Learner that likes the document whose id it is, once it may.
+type pupil struct {
+	id  string
+	may chan struct{}
+}
+
+func (p *pupil) Learn(ctx context.Context, docs []match.Document) (match.Reranker, error) {
+	select {
+	case <-p.may:
+		return p, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pupil) Near(_ string, ids []string) []float32 {
+	near := make([]float32, len(ids))
+	for i, id := range ids {
+		if id == p.id {
+			near[i] = 1
+		}
+	}
+	return near
+}
+
+// A reranker comes when it has learnt, before the fit or after it, and anew with
+// each change of the folder; questions never wait for it.
+func TestFolderReranks(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "faq/one.md", entryFile("one"))
+	write(t, dir, "faq/two.md", entryFile("two"))
+	p := &pupil{"two", make(chan struct{})}
+	f := newFolder(Config{Dirs: []string{dir}, Learner: p})
+	f.glance = 24 * time.Hour
+	ctx, stop := context.WithCancel(context.Background())
+	_, err := f.open(ctx)
+	must(t, err)
+	t.Cleanup(func() { stop(); <-f.Done() })
+	must(t, f.WaitFitted(ctx))
+	first := func() string { return f.Base().Reranked().Rank("about one", 1).Candidates[0].ID }
+	if got := first(); got != "one" {
+		t.Errorf("before it has learnt, %s is first", got)
+	}
+	close(p.may)
+	until(t, f, "reranking", func() bool { return first() == "two" && f.Base().Index().Fitted() })
+	if got := f.Base().Index().Rank("about one", 1).Candidates[0].ID; got != "one" {
+		t.Errorf("Index is reranked too: %s", got)
+	}
+	write(t, dir, "faq/three.md", entryFile("three"))
+	until(t, f, "reranking of the new folder", func() bool {
+		return has(f, "three")() && f.Base().Index().Fitted() && first() == "two"
+	})
 }

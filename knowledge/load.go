@@ -85,6 +85,8 @@ type Base struct {
 	warnings Problems
 	hash     string
 	index    func() *match.Index
+	near     match.Reranker // or nil
+	reranked func() *match.Index
 	suggest  func() suggestions
 }
 
@@ -185,7 +187,7 @@ func build(layers []*layer) (*Base, Problems) {
 	}
 	problems = append(problems, b.join()...)
 	b.lanes = newLaneIndex(b.entries, func(id string) []cue { return b.sources[id].cues }, b.lexicon.Textspeak)
-	b.index = sync.OnceValue(func() *match.Index { return match.Build(b.Documents(), b.lexicon) })
+	b.rank(sync.OnceValue(func() *match.Index { return match.Build(b.Documents(), b.lexicon) }), nil)
 	b.suggest = sync.OnceValue(func() suggestions { return newSuggestions(b.entries) })
 	return b, problems
 }
@@ -289,6 +291,35 @@ func (b *Base) Documents() []match.Document {
 // [Base.Fit] or a [Folder], else one that is built at the first call.
 func (b *Base) Index() *match.Index { return b.index() }
 
+// Reranked is Index with the word of the reranker, if there is one: what is asked
+// of it may leave this program.
+func (b *Base) Reranked() *match.Index { return b.reranked() }
+
+// rank sets what ranks questions.
+func (b *Base) rank(index func() *match.Index, near match.Reranker) {
+	b.index, b.near, b.reranked = index, near, index
+	if near != nil {
+		b.reranked = sync.OnceValue(func() *match.Index { return index().Reranked(near) })
+	}
+}
+
+// Learner prepares to rerank: see package embed.
+type Learner interface {
+	// Learn gives a reranker for documents. It may take long; the error is ctx's.
+	Learn(ctx context.Context, docs []match.Document) (match.Reranker, error)
+}
+
+// Learn returns the same Base with a reranker.
+func (b *Base) Learn(ctx context.Context, l Learner) (*Base, error) {
+	near, err := l.Learn(ctx, b.Documents())
+	if err != nil {
+		return nil, err
+	}
+	learnt := *b
+	learnt.rank(b.index, near)
+	return &learnt, nil
+}
+
 // Fit returns the same Base with a fitted index.
 func (b *Base) Fit(ctx context.Context) (*Base, error) {
 	if b.Index().Fitted() {
@@ -299,7 +330,7 @@ func (b *Base) Fit(ctx context.Context) (*Base, error) {
 		return nil, err
 	}
 	fitted := *b
-	fitted.index = func() *match.Index { return ix }
+	fitted.rank(func() *match.Index { return ix }, b.near)
 	return &fitted, nil
 }
 

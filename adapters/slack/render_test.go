@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,7 +36,7 @@ func drawing(t testing.TB, public string) *slack.Adapter {
 func drawingBot(t testing.TB) *bot.Bot {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	folder, err := knowledge.Open(ctx, slog.New(slog.DiscardHandler), []string{"testdata/folder"}, "")
+	folder, err := knowledge.Open(ctx, knowledge.Config{Dirs: []string{"testdata/folder"}})
 	if err != nil {
 		t.Fatal(err)
 	}

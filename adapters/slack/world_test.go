@@ -76,7 +76,7 @@ func start(t testing.TB, transport string, set ...func(*slack.Config)) *world {
 	if testing.Verbose() && os.Getenv("SLACK_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	folder, err := knowledge.Open(ctx, log, []string{"testdata/folder", t.TempDir()}, "")
+	folder, err := knowledge.Open(ctx, knowledge.Config{Log: log, Dirs: []string{"testdata/folder", t.TempDir()}})
 	if err != nil {
 		t.Fatal(err)
 	}

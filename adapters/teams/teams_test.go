@@ -52,7 +52,7 @@ func newWorld(t testing.TB, change ...func(*teams.Config)) *world {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	var err error
-	if w.folder, err = knowledge.Open(ctx, log, []string{filepath.Join(dir, "knowledge")}, ""); err != nil {
+	if w.folder, err = knowledge.Open(ctx, knowledge.Config{Log: log, Dirs: []string{filepath.Join(dir, "knowledge")}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.folder.WaitFitted(ctx); err != nil {

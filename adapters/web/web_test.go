@@ -59,7 +59,7 @@ type site struct {
 
 // shipped is the embedded folder, which nothing can be written to.
 var shipped = sync.OnceValues(func() (*knowledge.Folder, error) {
-	return knowledge.Open(context.Background(), slog.New(slog.DiscardHandler), nil, "")
+	return knowledge.Open(context.Background(), knowledge.Config{})
 })
 
 // newSite starts the pages. Entries are written to a folder, or nowhere when it is
@@ -78,7 +78,7 @@ func newSite(t *testing.T, entries string) *site {
 		s.folder, err = shipped()
 	} else {
 		ctx, cancel := context.WithCancel(context.Background())
-		s.folder, err = knowledge.Open(ctx, slog.New(slog.DiscardHandler), nil, entries)
+		s.folder, err = knowledge.Open(ctx, knowledge.Config{Overlay: entries})
 		t.Cleanup(func() { cancel(); <-s.folder.Done() })
 	}
 	if err != nil {

@@ -94,6 +94,9 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 		if c.PublicURL == "" {
 			found = append(found, bot.Finding{Name: "PUBLIC_URL", OK: true, Say: "not set: answers carry no links to entries"})
 		}
+		if c.embeddings.URL != "" {
+			note("Embeddings", c.answers(ctx), "the server answers")
+		}
 		a := &app{log: s.log, store: st, adapters: map[string]adapter{}}
 		if err := c.platforms(a); err != nil {
 			note("Platforms", err, "")
@@ -132,7 +135,7 @@ func (c *forgetCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer st.Close()
-	folder, err := knowledge.Open(ctx, s.log, c.Knowledge, overlayDir(c.Database))
+	folder, err := knowledge.Open(ctx, knowledge.Config{Log: s.log, Dirs: c.Knowledge, Overlay: overlayDir(c.Database)})
 	if err != nil {
 		return err
 	}

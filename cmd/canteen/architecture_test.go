@@ -16,13 +16,14 @@ import (
 // here on purpose. Tests may import what they like.
 var allowed = map[string][]string{
 	"knowledge/match": {},
+	"knowledge/embed": {"knowledge/match"},
 	"knowledge":       {"knowledge/match"},
 	"bot":             {"knowledge", "knowledge/match"},
 	"bot/store":       {"bot"},
 	"adapters/web":    {"bot", "knowledge"},
 	"adapters/slack":  {"bot", "knowledge"},
 	"adapters/teams":  {"bot", "knowledge"},
-	"cmd/canteen":     {"adapters/web", "adapters/slack", "adapters/teams", "bot", "bot/store", "knowledge", "knowledge/match"},
+	"cmd/canteen":     {"adapters/web", "adapters/slack", "adapters/teams", "bot", "bot/store", "knowledge", "knowledge/embed", "knowledge/match"},
 }
 
 // testOnly are packages that only tests import; they may import what they test.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,4 +126,51 @@ func TestDoctor(t *testing.T) {
 	examine("a comms channel that was never heard from", 1, []string{"MEND Microsoft Teams: comms channel: the comms channel has not been heard from: add the app to its team"},
 		"DATABASE_URL="+filepath.Join(t.TempDir(), "new.db"), "TEAMS_COMMS_CHANNEL="+teamstest.Channel)
 	examine("settings that do not go together", 1, []string{"MEND Settings: "}, "MICROSOFT_APP_PASSWORD=")
+}
+
+// An embeddings server reranks what the command line shows too, the doctor looks
+// whether it answers, and settings that are half there are refused.
+func TestEmbeddingsServer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q struct {
+			Input []string `json:"input"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			t.Error(err)
+		}
+		type vector struct {
+			Index     int       `json:"index"`
+			Embedding []float64 `json:"embedding"`
+		}
+		var data []vector
+		for i, text := range q.Input {
+			data = append(data, vector{i, []float64{1, float64(len(text))}})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+	}))
+	defer server.Close()
+	set := []string{"EMBEDDINGS_URL=" + server.URL + "/v1", "EMBEDDINGS_MODEL=small"}
+	folder, err := filepath.Abs(filepath.Join("..", "..", "adapters", "slack", "testdata", "folder"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := once(t, set, "ask", "--knowledge", folder, "--explain", "can i tweet about work"); code != 0 || !strings.Contains(out, "embeddings: ") {
+		t.Errorf("ask --explain: exit %d:\n%s%s", code, out, errs)
+	}
+	if _, out, _ := once(t, set, "doctor", "--knowledge", folder); !strings.Contains(out, "ok    Embeddings: the server answers") {
+		t.Errorf("the doctor says:\n%s", out)
+	}
+	server.Close()
+	if _, out, _ := once(t, set, "doctor", "--knowledge", folder); !strings.Contains(out, "MEND  Embeddings: EMBEDDINGS_URL: ") {
+		t.Errorf("the doctor says:\n%s", out)
+	}
+	for want, env := range map[string][]string{
+		"set EMBEDDINGS_MODEL":      {"EMBEDDINGS_URL=http://127.0.0.1:1/v1"},
+		"write a whole address":     {"EMBEDDINGS_URL=127.0.0.1:1", "EMBEDDINGS_MODEL=small"},
+		"EMBEDDINGS_URL is not set": {"EMBEDDINGS_MODEL=small"},
+	} {
+		if code, _, errs := once(t, env, "ask", "hello"); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit %d: %s", env, code, errs)
+		}
+	}
 }

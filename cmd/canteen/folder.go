@@ -60,6 +60,7 @@ func (f folderFlags) fitted(ctx context.Context, s *streams) (*knowledge.Base, e
 
 type askCmd struct {
 	folderFlags
+	embeddings
 	JSON     bool     `help:"One JSON object a line."`
 	Explain  bool     `help:"Say which words met which phrasing, what was corrected, and why the decision."`
 	Question []string `arg:"" optional:"" help:"The question. Without one, each line of standard input is a question."`
@@ -68,6 +69,9 @@ type askCmd struct {
 func (c *askCmd) Run(ctx context.Context, s *streams) error {
 	base, err := c.fitted(ctx, s)
 	if err != nil {
+		return err
+	}
+	if base, err = c.learn(ctx, s, base); err != nil {
 		return err
 	}
 	if len(c.Question) > 0 {

@@ -16,6 +16,7 @@ import (
 
 type testCmd struct {
 	folderFlags
+	embeddings
 	JSON bool   `help:"One JSON object."`
 	File string `arg:"" help:"Labelled questions: question, expected, fact_ids and note, with tabs between." type:"path"`
 }
@@ -74,6 +75,9 @@ func (c *testCmd) Run(ctx context.Context, s *streams) error {
 	}
 	base, err := c.fitted(ctx, s)
 	if err != nil {
+		return err
+	}
+	if base, err = c.learn(ctx, s, base); err != nil {
 		return err
 	}
 	f := measure(base, rows)

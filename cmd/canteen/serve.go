@@ -72,7 +72,11 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 			s.log.Error("store: close", "error", err)
 		}
 	}()
-	folder, err := knowledge.Open(ctx, s.log, c.Knowledge, overlayDir(c.Database))
+	read := knowledge.Config{Log: s.log, Dirs: c.Knowledge, Overlay: overlayDir(c.Database)}
+	if c.embeddings.URL != "" {
+		read.Learner = c.server(s.log)
+	}
+	folder, err := knowledge.Open(ctx, read)
 	if err != nil {
 		var list knowledge.Problems
 		if errors.As(err, &list) {

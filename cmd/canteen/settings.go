@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"regexp"
 	"strings"
+
+	"canteen/knowledge"
+	"canteen/knowledge/embed"
 )
 
 // settings are all that can be set, each by a flag, by the environment or in .env,
@@ -39,7 +44,61 @@ type settings struct {
 		Issuer       string   `env:"BOT_TOKEN_ISSUER" placeholder:"URL" help:"For sovereign clouds."`
 		ServiceHosts []string `env:"BOT_SERVICE_HOSTS" placeholder:"HOST" help:"Hosts that the bot's token may be sent to."`
 	} `embed:"" prefix:"teams-" group:"Microsoft Teams"`
+	embeddings    `embed:"" group:"Embeddings"`
 	InsecureTeams bool `name:"insecure-teams" group:"Microsoft Teams" help:"Take activities from anybody, on a loopback address only. For trying out."`
+}
+
+// embeddings say which server reranks; none does by default.
+type embeddings struct {
+	URL   string `env:"EMBEDDINGS_URL" name:"embeddings-url" placeholder:"URL" help:"An OpenAI-compatible server of your own, up to and with /v1, that reranks candidates; off when empty ($EMBEDDINGS_URL)."`
+	Model string `env:"EMBEDDINGS_MODEL" name:"embeddings-model" help:"Its model ($EMBEDDINGS_MODEL)."`
+	Key   secret `env:"EMBEDDINGS_API_KEY" name:"embeddings-api-key" help:"Its key, if it wants one ($EMBEDDINGS_API_KEY)."`
+}
+
+func (e *embeddings) server(log *slog.Logger) *embed.Server {
+	return embed.New(embed.Config{URL: e.URL, Model: e.Model, Key: string(e.Key), Log: log})
+}
+
+// answers tells whether the server answers.
+func (e *embeddings) answers(ctx context.Context) error {
+	if _, err := e.server(nil).Embed(ctx, []string{"hello"}); err != nil {
+		return fmt.Errorf("EMBEDDINGS_URL: %w", err)
+	}
+	return nil
+}
+
+// learn gives the folder a reranker, for commands that do not serve.
+func (e *embeddings) learn(ctx context.Context, s *streams, base *knowledge.Base) (*knowledge.Base, error) {
+	if err := e.check(); err != nil {
+		return nil, usage{err}
+	}
+	if e.URL == "" {
+		return base, nil
+	}
+	if err := e.answers(ctx); err != nil {
+		return nil, err
+	}
+	return base.Learn(ctx, e.server(s.log))
+}
+
+func (e *embeddings) check() error {
+	switch {
+	case e.URL == "" && (e.Model != "" || e.Key != ""):
+		return errors.New("EMBEDDINGS_URL is not set, although other settings of embeddings are")
+	case e.URL == "":
+		return nil
+	case !address(e.URL):
+		return errors.New("EMBEDDINGS_URL: write a whole address, such as http://127.0.0.1:11434/v1")
+	case e.Model == "":
+		return errors.New("EMBEDDINGS_URL is set: set EMBEDDINGS_MODEL to the name of its model, too")
+	}
+	return nil
+}
+
+// address tells whether s is a whole address of the web.
+func address(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // secret is a setting that is never printed.
@@ -68,12 +127,12 @@ func (s *settings) check() error {
 		bad("LISTEN_ADDR %q: write host:port, such as 127.0.0.1:8080", s.Listen)
 	}
 	for name, v := range map[string]string{"PUBLIC_URL": s.PublicURL, "SLACK_API_URL": s.Slack.APIURL, "MICROSOFT_LOGIN_URL": s.Teams.LoginURL, "BOT_OPENID_METADATA_URL": s.Teams.MetadataURL} {
-		if v == "" {
-			continue
-		}
-		if u, err := url.Parse(v); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		if v != "" && !address(v) {
 			bad("%s: write a whole address, such as https://canteen.example.org", name)
 		}
+	}
+	if err := s.embeddings.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if s.slack() {
 		if s.Slack.SigningSecret == "" && s.Slack.AppToken == "" {

@@ -35,6 +35,7 @@ type CandidateExplanation struct {
 	BM25     float64
 	Logit    float64 // of the softmax; 0 before it is fitted
 	Sense    float64 // nearness of sense, -1 to 1
+	Told     float64 // nearness by the reranker, -1 to 1; 0 where there is none
 	Clash    float64 // how far it is about another of a set of distinct words
 	Share    float64 // of the ranking's probability, before calibration
 }
@@ -74,7 +75,7 @@ func (ix *Index) Explain(question string, n int) Explanation {
 	}
 	for i, c := range r.Candidates {
 		t := s.top[i]
-		x := CandidateExplanation{Candidate: c, BM25: float64(t.bm), Logit: float64(t.sm), Sense: float64(t.cs), Clash: float64(t.clash), Share: float64(t.p)}
+		x := CandidateExplanation{Candidate: c, BM25: float64(t.bm), Logit: float64(t.sm), Sense: float64(t.cs), Told: float64(t.told), Clash: float64(t.clash), Share: float64(t.p)}
 		ix.features(s, s.toks)
 		like, near := ix.nearest(s, int(t.doc), allOf)
 		if i == 0 {
@@ -168,6 +169,9 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, "%d  nearest “%s”", i+1, strings.ToValidUTF8(c.Nearest, "?"))
 		if len(c.Met) > 0 {
 			fmt.Fprintf(&b, "; met: %s", strings.Join(c.Met, " "))
+		}
+		if c.Told != 0 {
+			fmt.Fprintf(&b, "; embeddings: %.2f", c.Told)
 		}
 		if c.Clash > 0 {
 			b.WriteString("; names another of a set of distinct words")

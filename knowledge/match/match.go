@@ -7,7 +7,7 @@
 // seen on the way into probabilities.
 //
 // Reading order: match.go, normalise.go, spell.go, features.go, rank.go,
-// softmax.go, clause.go, calibrate.go, explain.go. NOTES.md has the
+// softmax.go, clause.go, calibrate.go, rerank.go, explain.go. NOTES.md has the
 // measurements behind the constants.
 package match
 
@@ -71,6 +71,7 @@ type Index struct {
 	kins  []atomic.Int32 // by row of senses: word nearest in sense plus 2, or 0 where not yet looked for
 	model *softmax       // nil until fitted
 	cal   calibrator
+	near  Reranker  // or nil
 	pool  sync.Pool // of *scratch
 }
 

@@ -292,3 +292,50 @@ func TestExplain(t *testing.T) {
 	}
 	t.Log("\n" + text)
 }
+
+// likes is a Reranker that likes one document.
+type likes string
+
+func (l likes) Near(_ string, ids []string) []float32 {
+	near := make([]float32, len(ids))
+	for i, id := range ids {
+		if id == string(l) {
+			near[i] = .9
+		}
+	}
+	return near
+}
+
+// mute is a Reranker that cannot tell.
+type mute struct{}
+
+func (mute) Near(string, []string) []float32 { return nil }
+
+func TestReranked(t *testing.T) {
+	const q = "can I tweet about the friend request"
+	for _, ix := range both(t) {
+		plain := ix.Rank(q, 5)
+		if got := ix.Reranked(mute{}).Rank(q, 5); fmt.Sprint(got) != fmt.Sprint(plain) {
+			t.Errorf("a reranker that cannot tell changes %v to %v", plain, got)
+		}
+		second := plain.Candidates[1].ID
+		moved := ix.Reranked(likes(second))
+		got := moved.Rank(q, 5)
+		if got.Candidates[0].ID != second {
+			t.Errorf("%s is not first: %v", second, got.Candidates)
+		}
+		sum := 0.
+		for _, c := range got.Candidates {
+			sum += c.Confidence
+		}
+		if sum > 1.0001 {
+			t.Errorf("confidences add up to %v", sum)
+		}
+		if text := moved.Explain(q, 5).String(); !strings.Contains(text, "embeddings: 0.90") {
+			t.Errorf("the explanation does not say so:\n%s", text)
+		}
+		if got := ix.Rank(q, 5); fmt.Sprint(got) != fmt.Sprint(plain) {
+			t.Error("the index itself has changed")
+		}
+	}
+}

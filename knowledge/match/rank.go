@@ -170,6 +170,7 @@ type scored struct {
 	cos        float32 // likeness to its nearest phrasing, where known
 	near       int
 	known      bool
+	told       float32 // nearness by the reranker, where it was asked
 	p          float32 // share among the candidates
 }
 
@@ -363,6 +364,7 @@ func (ix *Index) rank(s *scratch, question string) {
 		ix.rankClauses(s, toks, parts)
 	}
 	if len(s.top) > 0 {
+		ix.rerank(s, question)
 		ix.liken(s)
 		ix.look(s, toks)
 	}
@@ -389,10 +391,14 @@ func (ix *Index) liken(s *scratch) {
 		t.known = true
 		t.z += likeLogit * t.cos
 	}
-	// The others stay where they are: they gain what the last of these gained.
-	last := likeLogit * few[len(few)-1].cos
-	for i := range s.top[len(few):] {
-		s.top[len(few)+i].z += last
+	s.settle(len(few), likeLogit*few[len(few)-1].cos)
+}
+
+// settle puts s.top in order again after the first few gained: the others stay
+// where they are, and gain what the last of these gained.
+func (s *scratch) settle(few int, last float32) {
+	for i := range s.top[few:] {
+		s.top[few+i].z += last
 	}
 	slices.SortStableFunc(s.top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
 	share(s.top)

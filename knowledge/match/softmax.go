@@ -49,11 +49,18 @@ func (ix *Index) fit(ctx context.Context) (*Index, error) {
 	if err := errors.Join(err, f.err); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	out := ix.copy()
+	out.model, out.cal = m, f.cal
+	return out, nil
+}
+
+// copy returns an index of its own that shares all that never changes.
+func (ix *Index) copy() *Index {
 	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
 		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, names: ix.names,
-		mean: ix.mean, spell: ix.spell, kins: ix.kins, model: m, cal: f.cal}
+		mean: ix.mean, spell: ix.spell, kins: ix.kins, model: ix.model, cal: ix.cal, near: ix.near}
 	out.pool.New = func() any { return out.newScratch() }
-	return out, nil
+	return out
 }
 
 // minStep is the smallest error that is worth a step: most rivals are far

@@ -2,6 +2,7 @@
 // bleve, on the same questions in the same run.
 //
 //	go run ./bench-match [-banking77 DIR] [-folder DIR] [-dev FILE] [-quick]
+//	                 [-embeddings URL -model NAME]
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"canteen/knowledge"
+	"canteen/knowledge/embed"
 	"canteen/knowledge/match"
 	"canteen/knowledge/match/bench/data"
 )
@@ -55,11 +57,16 @@ func main() {
 	folder := flag.String("folder", "", "knowledge folder (default: knowledge above)")
 	dev := flag.String("dev", "", "questions about the folder (default: shared/questions/dev.tsv above)")
 	quick := flag.Bool("quick", false, "leave bleve out")
+	server := flag.String("embeddings", "", "address of an embeddings server, up to and with /v1: a further rival, ours reranked by it")
+	model := flag.String("model", "", "its model")
 	only := flag.String("only", "", "run sets whose name contains this")
 	flag.Parse()
 	rivals := []matcher{ours("ours", true), ours("ours, not fitted", false), {"BM25", loadBM25}}
 	if !*quick {
 		rivals = append(rivals, matcher{"bleve", loadBleve})
+	}
+	if *server != "" {
+		rivals = append(rivals, reranked(embed.New(embed.Config{URL: *server, Model: *model})))
 	}
 	var sets []set
 	if dir, err := data.Find(*bank, "shared/bench/banking77"); err != nil {
@@ -218,17 +225,39 @@ func ours(name string, fitted bool) matcher {
 			}
 			ix, fit = f, time.Since(t)
 		}
-		return func(q string) answer {
-			r := ix.Rank(q, 5)
-			a := answer{covered: r.Covered}
-			for i, c := range r.Candidates {
-				if i == 0 {
-					a.surest = c.Confidence
-				}
-				a.ids = append(a.ids, c.ID)
+		return asks(ix), fit, nil
+	}}
+}
+
+func asks(ix *match.Index) func(string) answer {
+	return func(q string) answer {
+		r := ix.Rank(q, 5)
+		a := answer{covered: r.Covered}
+		for i, c := range r.Candidates {
+			if i == 0 {
+				a.surest = c.Confidence
 			}
-			return a
-		}, fit, nil
+			a.ids = append(a.ids, c.ID)
+		}
+		return a
+	}
+}
+
+// reranked is ours with the word of an embeddings server; its fit has the time that
+// the phrasings took.
+func reranked(server *embed.Server) matcher {
+	return matcher{"ours, reranked", func(docs []match.Document, lex match.Lexicon) (func(string) answer, time.Duration, error) {
+		t := time.Now()
+		ix, err := match.Build(docs, lex).Fit(context.Background())
+		if err != nil {
+			return nil, 0, err
+		}
+		r, err := server.Learn(context.Background(), docs)
+		if err != nil {
+			return nil, 0, err
+		}
+		ix = ix.Reranked(r)
+		return asks(ix), time.Since(t), nil
 	}}
 }
 
