@@ -280,10 +280,16 @@ func (b *Base) Local() Local { return b.local }
 // Lexicon is lexicon.yaml.
 func (b *Base) Lexicon() match.Lexicon { return b.lexicon }
 
-// Documents are the entries as match sees them, sorted by id.
+// Documents are the entries as match sees them, sorted by id. A title is one more
+// way to ask for an entry, and where there are few others it counts for much; a
+// lane's says how we help, not what has happened.
 func (b *Base) Documents() []match.Document {
 	return mapped(b.entries, func(e *Entry) match.Document {
-		return match.Document{ID: e.ID, Phrasings: e.Phrasings, Covered: e.Route == Answered || e.Route == SmallTalk}
+		d := match.Document{ID: e.ID, Phrasings: e.Phrasings, Covered: e.Route == Answered || e.Route == SmallTalk}
+		if e.Lane() == "" {
+			d.Phrasings = append(slices.Clone(e.Phrasings), e.Title)
+		}
+		return d
 	})
 }
 
