@@ -18,12 +18,18 @@ import (
 // once runs one command of the real program to its end.
 func once(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return onceIn(t, t.TempDir(), env, args...)
+}
+
+// onceIn is once in a folder that is there already.
+func onceIn(t *testing.T, dir string, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe, args...)
-	cmd.Dir = t.TempDir()
+	cmd.Dir = dir
 	cmd.Env = append([]string{asMain + "=1", "HOME=" + cmd.Dir}, env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -30,7 +30,12 @@ type process struct {
 // listens.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	dir := t.TempDir()
+	return startIn(t, t.TempDir(), env, args...)
+}
+
+// startIn is start in a folder that is there already.
+func startIn(t *testing.T, dir string, env []string, args ...string) *process {
+	t.Helper()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
