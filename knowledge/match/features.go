@@ -2,6 +2,7 @@ package match
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 )
 
@@ -265,6 +266,7 @@ func build(docs []Document, lex Lexicon) *Index {
 		start = end
 	}
 	ix.phr.off = append(ix.phr.off, uint32(len(ix.phr.feats)))
+	ix.phr.feats = slices.Clone(ix.phr.feats) // without the room to grow
 	ix.phr.tf = make([]uint8, len(ix.phr.feats))
 	for i, f := range ix.phr.feats {
 		ix.phr.tf[i] = uint8(min(f.x*tfUnit+.5, 255))

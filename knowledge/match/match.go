@@ -83,7 +83,7 @@ func Build(docs []Document, lex Lexicon) *Index {
 
 // Fit returns a new index whose ranking is fitted to the phrasings and whose
 // confidence is calibrated on them. It is deterministic. The receiver stays
-// usable meanwhile; the error is ctx's.
+// usable meanwhile; the error is ctx's. A fitted index is its own fit.
 func (ix *Index) Fit(ctx context.Context) (*Index, error) {
 	return ix.fit(ctx)
 }

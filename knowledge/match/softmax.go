@@ -35,6 +35,9 @@ type example struct {
 }
 
 func (ix *Index) fit(ctx context.Context) (*Index, error) {
+	if ix.Fitted() {
+		return ix, nil
+	}
 	type fitted struct {
 		cal calibrator
 		err error
@@ -51,6 +54,8 @@ func (ix *Index) fit(ctx context.Context) (*Index, error) {
 	}
 	out := ix.copy()
 	out.model, out.cal = m, f.cal
+	// What only fitting needs, a tenth of the whole.
+	out.phr.sense, out.phr.tf, out.phr.names, out.inv.bm = nil, nil, nil, nil
 	return out, nil
 }
 
