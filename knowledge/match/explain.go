@@ -19,11 +19,10 @@ type Explanation struct {
 
 // Word is a word of the question.
 type Word struct {
-	Typed   string  // as it stood in the question, normalised
-	Read    string  // as it was read: corrected, or a synonym
-	StandIn string  // the folder's word nearest in sense, where it has not this one
-	Known   bool    // some phrasing has it
-	Weight  float64 // below 1 in a clause that says less
+	Typed  string  // as it stood in the question, normalised
+	Read   string  // as it was read: corrected, or a synonym
+	Known  bool    // some phrasing has it
+	Weight float64 // below 1 in a clause that says less
 }
 
 // CandidateExplanation is a candidate and what speaks for it.
@@ -59,11 +58,7 @@ func (ix *Index) Explain(question string, n int) Explanation {
 		if w.Typed == "" {
 			w.Typed = t.word
 		}
-		if _, w.Known = ix.stemFor(t); !w.Known && ix.lex.sets[t.word] == 0 {
-			if k := ix.kin(t.word); k >= 0 {
-				w.StandIn = ix.vocab[k].text
-			}
-		}
+		_, w.Known = ix.stemFor(t)
 		e.Words = append(e.Words, w)
 	}
 	if s.clause.to-s.clause.from < len(s.toks) {
@@ -125,10 +120,7 @@ func (e Explanation) String() string {
 			}
 			corrected = append(corrected, w.Typed+" → "+to)
 		}
-		switch {
-		case w.StandIn != "":
-			unknown = append(unknown, w.Read+" (near "+w.StandIn+")")
-		case !w.Known:
+		if !w.Known {
 			unknown = append(unknown, w.Read)
 		}
 		if w.Weight < .9 {

@@ -3,7 +3,6 @@ package match
 import (
 	"math"
 	"slices"
-	"sync/atomic"
 )
 
 // Blocks of features. Each is brought to length one by itself, then weighted.
@@ -127,10 +126,6 @@ func (ix *Index) extract(s *scratch, toks []token, grow bool, add func(uint32, f
 			charGrams(t.word, func(k uint64) { lookup(k, t.w) })
 			if st, ok := ix.stems[stemOf(t.word)]; ok && (grow || ix.idf[st] > 0) {
 				id = st
-			} else if w := ix.kin(t.word); w >= 0 {
-				id = ix.vocab[w].stem
-			}
-			if id >= 0 {
 				add(uint32(id), t.w)
 			}
 		}
@@ -205,7 +200,6 @@ func build(docs []Document, lex Lexicon) *Index {
 		words: map[string]int32{},
 		stems: map[string]int32{},
 		feats: map[uint64]uint32{},
-		kins:  make([]atomic.Int32, len(senses().rows)),
 	}
 	ix.pool.New = func() any { return ix.newScratch() }
 	// First the words: phrasings are read without spelling, so all are known.
@@ -321,7 +315,7 @@ func (ix *Index) gather() {
 // phrasings of every folds'th document. It shares words and features.
 func (ix *Index) without(fold, folds int) *Index {
 	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
-		feats: ix.feats, block: ix.block, spell: ix.spell, kins: make([]atomic.Int32, len(ix.kins))}
+		feats: ix.feats, block: ix.block, spell: ix.spell}
 	dim := senses().dim
 	from, to := &ix.phr, &out.phr
 	for d := range ix.docs {

@@ -14,7 +14,6 @@ package match
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 )
 
 // Document is one thing that a question can be about.
@@ -68,8 +67,7 @@ type Index struct {
 	mean  []float32 // by document, a row each: the mean sense of its phrasings
 	names [][]named // by document: the distinct words of its phrasings
 	spell *speller
-	kins  []atomic.Int32 // by row of senses: word nearest in sense plus 2, or 0 where not yet looked for
-	model *softmax       // nil until fitted
+	model *softmax // nil until fitted
 	cal   calibrator
 	near  Reranker  // or nil
 	pool  sync.Pool // of *scratch

@@ -8,47 +8,31 @@ import (
 	"sync"
 )
 
-// Vectors of 25,000 words, so that a question may share its sense with a
-// phrasing where it shares no word: GloVe (Public Domain Dedication and
-// License) in 64 dimensions, made by bench/vectors; see words/COPYRIGHT.glove.
+// Vectors of 25,000 words in 64 dimensions, so that a question may share its sense
+// with a phrasing where it shares no word. Their weighted sum was taught to come near
+// to what a sentence encoder makes of a text: bench/vectors, words/COPYRIGHT.vectors.
 //
 //go:embed words/vectors.bin
 var vectorsBin string
 
-const (
-	senseIdf    = .5  // power of idf in a text's sense
-	kinLikeness = .55 // cosine from which one word may stand for another
-)
-
 type wordVectors struct {
 	dim  int
 	rows map[string]int32 // in order of frequency
-	at   []int8
-	norm []float32
+	at   string           // a row of signed bytes each
 }
 
 var senses = sync.OnceValue(func() *wordVectors {
 	b := vectorsBin
 	u32 := func(at int) int { return int(binary.LittleEndian.Uint32([]byte(b[at : at+4]))) }
 	n, dim := u32(0), u32(4)
-	v := &wordVectors{dim: dim, rows: make(map[string]int32, n), norm: make([]float32, 0, n)}
+	v := &wordVectors{dim: dim, rows: make(map[string]int32, n)}
 	b = b[8:]
 	for i := range n {
 		w, rest, _ := strings.Cut(b, "\n")
 		v.rows[w] = int32(i)
 		b = rest
 	}
-	v.at = make([]int8, len(b))
-	for i := range v.at {
-		v.at[i] = int8(b[i])
-	}
-	for i := range n {
-		sum := int32(0)
-		for _, x := range v.row(int32(i)) {
-			sum += int32(x) * int32(x)
-		}
-		v.norm = append(v.norm, float32(math.Sqrt(float64(sum))))
-	}
+	v.at = b
 	return v
 })
 
@@ -67,22 +51,17 @@ func (ix *Index) sense(toks []token, out []float32) {
 	v := senses()
 	for i := range toks {
 		row := int32(-1)
-		wt := float32(1)
 		if t := &toks[i]; t.id >= 0 {
-			w := &ix.vocab[t.id]
-			row = w.sense
-			if w.stem >= 0 && ix.idf != nil && row >= 0 {
-				wt = float32(math.Pow(float64(ix.idf[w.stem]), senseIdf))
-			}
+			row = ix.vocab[t.id].sense
 		} else if r, ok := v.rows[t.word]; ok && ix.lex.sets[t.word] == 0 {
 			row = r
 		}
 		if row < 0 {
 			continue
 		}
-		wt *= v.weight(row) * toks[i].w
-		for k, x := range v.at[int(row)*v.dim : (int(row)+1)*v.dim] {
-			out[k] += wt * float32(x)
+		wt := v.weight(row) * toks[i].w
+		for k, x := range []byte(v.row(row)) {
+			out[k] += wt * float32(int8(x))
 		}
 	}
 	unit(out)
@@ -114,38 +93,4 @@ func dot(a, b []float32) float32 {
 	return s0 + s1 + s2 + s3
 }
 
-// kin returns the folder's word nearest in sense to one that it does not
-// know, or -1. What it finds is kept, for a search costs more than a question.
-func (ix *Index) kin(w string) int32 {
-	v := senses()
-	row, ok := v.rows[w]
-	if !ok || stop[w] {
-		return -1
-	}
-	if k := ix.kins[row].Load(); k != 0 {
-		return k - 2
-	}
-	a := v.row(row)
-	best, sim := int32(-1), float32(kinLikeness)*v.norm[row]
-	for i := range ix.vocab {
-		o := &ix.vocab[i]
-		if o.sense < 0 || o.stop || ix.idf[o.stem] == 0 {
-			continue
-		}
-		b := v.row(o.sense)[:len(a)]
-		var s0, s1, s2, s3 int32
-		for k := 0; k+4 <= len(a); k += 4 {
-			s0 += int32(a[k]) * int32(b[k])
-			s1 += int32(a[k+1]) * int32(b[k+1])
-			s2 += int32(a[k+2]) * int32(b[k+2])
-			s3 += int32(a[k+3]) * int32(b[k+3])
-		}
-		if c := float32(s0+s1+s2+s3) / v.norm[o.sense]; c > sim {
-			best, sim = int32(i), c
-		}
-	}
-	ix.kins[row].Store(best + 2)
-	return best
-}
-
-func (v *wordVectors) row(i int32) []int8 { return v.at[int(i)*v.dim : (int(i)+1)*v.dim] }
+func (v *wordVectors) row(i int32) string { return v.at[int(i)*v.dim : (int(i)+1)*v.dim] }

@@ -63,7 +63,7 @@ func (ix *Index) fit(ctx context.Context) (*Index, error) {
 func (ix *Index) copy() *Index {
 	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
 		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, names: ix.names,
-		mean: ix.mean, spell: ix.spell, kins: ix.kins, model: ix.model, cal: ix.cal, near: ix.near}
+		mean: ix.mean, spell: ix.spell, model: ix.model, cal: ix.cal, near: ix.near}
 	out.pool.New = func() any { return out.newScratch() }
 	return out
 }
