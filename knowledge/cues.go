@@ -138,6 +138,7 @@ type laneIndex struct {
 	filter    *prefilter         // over patterns
 	sweeps    sync.Pool
 	textspeak map[string][]phrase // by first word, longest first
+	other     int                 // place in lanes of somebody else's crisis; -1: there is none
 }
 
 // phrase is an entry of the lexicon's textspeak.
@@ -166,6 +167,7 @@ func newLaneIndex(entries []*Entry, cues func(id string) []cue, textspeak map[st
 		}
 	}
 	slices.SortStableFunc(x.lanes, func(a, b *Entry) int { return cmp.Compare(laneRank(a), laneRank(b)) })
+	x.other = slices.IndexFunc(x.lanes, func(e *Entry) bool { return e.Route == Urgent && strings.HasPrefix(e.Lane(), crisis) })
 	for i, e := range x.lanes {
 		for _, c := range cues(e.ID) {
 			x.add(c, i, laneRank(e))
@@ -216,8 +218,10 @@ const maxLaneText = 64 << 10
 
 // Lane returns the lane whose cue the text meets, and the cue; nil when it
 // meets none. Where several do, crisis goes first, then the order of the
-// contract; between two lanes of the same place the longer cue decides. Upper
-// case, apostrophes and text-speak make no difference.
+// contract; between two lanes of the same place the longer cue decides. What a
+// pattern of the asker's own crisis meets only in what is told of somebody else
+// is somebody else's crisis. Upper case, apostrophes and text-speak make no
+// difference.
 func (b *Base) Lane(text string) (*Entry, string) { return b.lanes.find(text) }
 
 func (x *laneIndex) find(text string) (*Entry, string) {
@@ -227,7 +231,7 @@ func (x *laneIndex) find(text string) (*Entry, string) {
 	if len(text) > maxLaneText {
 		text = text[:maxLaneText]
 	}
-	h := hit{x, -1}
+	h := hit{laneIndex: x, best: -1}
 	plain := normalText(text)
 	h.patterns(plain)
 	if strings.Contains(plain, "'") {
@@ -243,23 +247,30 @@ func (x *laneIndex) find(text string) (*Entry, string) {
 	if h.best < 0 {
 		return nil, ""
 	}
-	c := &x.cues[h.best]
-	return x.lanes[c.lane], c.text
+	return x.lanes[h.lane], x.cues[h.best].text
 }
 
-// hit is the cue that goes first of those met so far; -1 at the start.
+// hit is the cue that goes first of those met so far, -1 at the start, and the
+// lane that it sets off.
 type hit struct {
 	*laneIndex
-	best int32
+	best       int32
+	lane, rank int
 }
 
-// before says whether a cue goes before the best so far.
-func (h *hit) before(n int32) bool {
+// take makes a cue the best if it goes before the best so far.
+func (h *hit) take(n int32, lane, rank int) {
+	if h.before(n, rank) {
+		h.best, h.lane, h.rank = n, lane, rank
+	}
+}
+
+// before says whether a cue that sets off a lane of a rank goes before the best.
+func (h *hit) before(n int32, rank int) bool {
 	if h.best < 0 {
 		return true
 	}
-	a, b := &h.cues[n], &h.cues[h.best]
-	return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(b.text), len(a.text)), cmp.Compare(n, h.best)) < 0
+	return cmp.Or(cmp.Compare(rank, h.rank), cmp.Compare(len(h.cues[h.best].text), len(h.cues[n].text)), cmp.Compare(n, h.best)) < 0
 }
 
 // A pattern of the lanes reaches over some 200 characters at most. A long text
@@ -302,16 +313,88 @@ func (h *hit) window(text string) {
 	}
 	defer x.sweeps.Put(s)
 	for _, i := range x.filter.find(text, s) {
-		if n := x.patterns[i]; h.before(n) && x.cues[n].pattern().MatchString(text) {
-			h.best = n
+		n := x.patterns[i]
+		c := &x.cues[n]
+		if !h.before(n, c.rank) {
+			continue
+		}
+		if x.other < 0 || c.lane == x.other || !x.lanes[c.lane].private(crisis) {
+			if c.pattern().MatchString(text) {
+				h.take(n, c.lane, c.rank)
+			}
+			continue
+		}
+		if met := c.pattern().FindAllStringIndex(text, -1); slices.ContainsFunc(met, func(at []int) bool { return !ofOthers(text, at[0], at[1]) }) {
+			h.take(n, c.lane, c.rank)
+		} else if len(met) > 0 {
+			h.take(n, x.other, laneRank(x.lanes[x.other]))
 		}
 	}
 }
 
+// crisis begins the names of the two lanes that part by whose crisis it is.
+const crisis = "crisis"
+
+// private says whether an entry is a private lane whose name begins so.
+func (e *Entry) private(name string) bool {
+	return e.Route == Private && strings.HasPrefix(e.Lane(), name)
+}
+
+// told is how many words before what a pattern meets are looked at for whom it is
+// said of, and toldAfter how many before those for why ("after what she wrote").
+const (
+	told      = 5
+	toldAfter = 3
+)
+
+var (
+	ownWords   = wordSet("i im ive id ill me my mine myself meself")
+	otherWords = wordSet(`he hes hed she shes shed they theyre theyve theyd who whos someone someones somebody
+		somebodys person persons people member follower followers commenter user girl boy lad lass man woman lady guy
+		bloke kid teen teenager patient patients stranger visitor friend mate colleague`)
+	// thingWords are others only right after: "a suicidal comment".
+	thingWords  = wordSet("comment comments post posts message messages dm tweet")
+	reasonWords = wordSet("after since because cos what")
+	// kin are others only right before: "my mum took …", not "my mum died and …".
+	kinWords = wordSet("mum mam mom dad mother father son daughter sister brother husband wife partner child nan gran cousin")
+)
+
+func wordSet(list string) map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq(list) {
+		set[w] = true
+	}
+	return set
+}
+
+// ofOthers says whether what stands between two places of a normal text is said of
+// somebody else: of the words before it in its sentence, the nearest that names
+// anybody decides, or else those right after it ("a suicidal comment"). In doubt it
+// is the asker's own.
+func ofOthers(text string, from, to int) bool {
+	if first := splitWords(text[from:to], nil); len(first) > 0 && ownWords[first[0]] {
+		return false
+	}
+	before := text[:from]
+	before = before[strings.LastIndexAny(before, ".?!")+1:]
+	words := splitWords(before, nil)
+	for i := range min(told, len(words)) {
+		switch w := words[len(words)-1-i]; {
+		case ownWords[w]:
+			return false
+		case otherWords[w], i == 0 && kinWords[w]:
+			why := words[:len(words)-1-i]
+			return !slices.ContainsFunc(why[max(0, len(why)-toldAfter):], func(w string) bool { return reasonWords[w] })
+		}
+	}
+	after := splitWords(text[to:], nil)
+	return slices.ContainsFunc(after[:min(2, len(after))], func(w string) bool { return otherWords[w] || thingWords[w] })
+}
+
 func (h *hit) words(words []string) {
 	try := func(n int32, rest []string) {
-		if h.before(n) && h.cues[n].follows(rest) {
-			h.best = n
+		if c := &h.cues[n]; h.before(n, c.rank) && c.follows(rest) {
+			h.take(n, c.lane, c.rank)
 		}
 	}
 	for i, w := range words {

@@ -100,6 +100,71 @@ func TestLaneOrder(t *testing.T) {
 	}
 }
 
+// The shipped cues: what must not wait, by whose danger it is, and harmless
+// questions that look like it.
+func TestShippedCues(t *testing.T) {
+	b := load(t, Embedded)
+	for lane, texts := range map[string][]string{
+		"crisis-self": {
+			"took 40 paracetamol and dont know what to do", "they wrote horrible things and i took all my tablets",
+			"after what they wrote i want to die", "he left me and now im suicidal", "a patient posted about me and i cant go on",
+			"going to overdose", "suicidal", "please somebody i took an overdose", "need someone to talk to", "i have a rope ready",
+			"need somebody to talk to about my head", "my mum died and i dont want to be here", "my mum died and want to end it all",
+			"after what she wrote want to die", "because of that patient want to die", "they bully me and want to die", "want to die",
+			"since he posted it thinking of ending my life",
+		},
+		"crisis-other": {
+			"follower says she took 40 paracetamol an hour ago", "someone messaged us theyve took a load of pills",
+			"Somebody has posted that they want to die", "he posted that he is in a dark place", "suisidal person in our inbox",
+			"person on our page has written they have a rope ready", "how do i reply to a suicidal comment",
+			"our page, girl says she is bleeding from cuts she made", "lad in the comments sed he wants to dye",
+		},
+		"media": {
+			"hoax about a gunman at the hospital is going round", "a rumour that our a&e is shut is being shared everywhere",
+			"a post saying we let a man die has gone viral", "post going round that the hospital has run out of oxygen",
+			"an email from a reporter", "a columnist wants my view",
+		},
+		"abuse-threats": {
+			"he is coming to the ward with a knife", "they want 2 grand or they release the video of me",
+			"deepfake porn of one of our nurses", "my face was put in a porn video", "a comment says burn that ward down",
+			"google review threatens a named nurse", "he has a gun and knows which ward she works on",
+		},
+		"account-security": {
+			"someone has got into the ward page", "page hijackd by somebody", "nobody here wrote the posts on our page, none of us put them there",
+		},
+		"data-breach": {
+			"a colleague replied to a review and said what the patient was in for", "someone on our team named a patient in the group chat",
+			"nurse let slip in a reply that she was here for an abortion",
+		},
+		"legal-discipline": {"I have been charged with assault", "probation meeting over a post"},
+		"": {
+			"Hi I need someone to explain ESR to me", "i need somebody to talk to about my payslip", "want someone to talk to our team about twitter",
+			"said goodbye to our leaver today", "can I share a post about suicide prevention", "may I tweet about overdose awareness",
+			"the internet is career suicide, says my dad, am I right",
+			"a journalist has sent me a friend request on facebook", "got a friend request from a reporter I know",
+			"a reporter wants to connect with me on linkedin", "visitors filming for their channels", "may I crop the photographer's picture",
+			"the trust magazine wants my recipe", "our video went viral", "is there guidance about misinformation",
+			"I was charged a parking fee", "i got charged twice for my lunch", "I have a probation meeting with my manager next week",
+			"i have been put in charge of our colleagues' group chat", "my colleagues put me in charge of the group",
+			"i feel safe using twitter", "I'd be frightened of posting from the wrong one", "who is our guardian angel lead",
+			"a patient asked to be my friend, is it ok", "do we need a backup person who can get into the page",
+			"someone is on our page asking about parking", "I sent the newsletter to the wrong list", "patients are panicking",
+			"can we make an ai picture of a nurse for our poster", "charity naked calendar to raise money", "can I reply to a review",
+		},
+	} {
+		for _, text := range texts {
+			e, cue := b.Lane(text)
+			got := ""
+			if e != nil {
+				got = e.Lane()
+			}
+			if got != lane {
+				t.Errorf("%q: lane %q, want %q, by %.80s", text, got, lane, cue)
+			}
+		}
+	}
+}
+
 func TestNoLanes(t *testing.T) {
 	if e, cue := load(t, folder("a")).Lane("kill myself"); e != nil || cue != "" {
 		t.Error(e, cue)
