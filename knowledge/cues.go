@@ -315,20 +315,15 @@ func (h *hit) window(text string) {
 	for _, i := range x.filter.find(text, s) {
 		n := x.patterns[i]
 		c := &x.cues[n]
-		if !h.before(n, c.rank) {
+		if !h.before(n, c.rank) || !c.pattern().MatchString(text) {
 			continue
 		}
-		if x.other < 0 || c.lane == x.other || !x.lanes[c.lane].private(crisis) {
-			if c.pattern().MatchString(text) {
-				h.take(n, c.lane, c.rank)
-			}
-			continue
-		}
-		if met := c.pattern().FindAllStringIndex(text, -1); slices.ContainsFunc(met, func(at []int) bool { return !ofOthers(text, at[0], at[1]) }) {
-			h.take(n, c.lane, c.rank)
-		} else if len(met) > 0 {
+		if x.other >= 0 && x.lanes[c.lane].private(crisis) &&
+			!slices.ContainsFunc(c.pattern().FindAllStringIndex(text, -1), func(at []int) bool { return !ofOthers(text, at[0], at[1]) }) {
 			h.take(n, x.other, laneRank(x.lanes[x.other]))
+			continue
 		}
+		h.take(n, c.lane, c.rank)
 	}
 }
 
