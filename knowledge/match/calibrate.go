@@ -110,11 +110,7 @@ func (ix *Index) nearest(s *scratch, d, few int) (float32, int) {
 	norm := length(s.feats)
 	best, at := float32(0), 0
 	for p := ix.phr.first[d]; p < min(ix.phr.first[d+1], ix.phr.first[d]+uint32(few)); p++ {
-		var sum float32
-		for _, f := range ix.phr.vector(p) {
-			sum += f.x * s.q[f.id]
-		}
-		if c := sum / (ix.phr.norm[p]*norm + 1e-6); c > best {
+		if c := ix.phr.dot(p, s.q) / (ix.phr.norm[p]*norm + 1e-6); c > best {
 			best, at = c, int(p-ix.phr.first[d])
 		}
 	}

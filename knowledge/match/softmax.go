@@ -54,8 +54,10 @@ func (ix *Index) fit(ctx context.Context) (*Index, error) {
 	}
 	out := ix.copy()
 	out.model, out.cal = m, f.cal
-	// What only fitting needs, a tenth of the whole.
-	out.phr.sense, out.phr.tf, out.phr.names, out.inv.bm = nil, nil, nil, nil
+	out.inv.bm = nil // the model has it
+	if len(ix.block) < 1<<(32-valueBits) {
+		out.phr.pack()
+	}
 	return out, nil
 }
 

@@ -77,12 +77,16 @@ func hashBytes(b []byte) uint32 {
 type speller struct {
 	words []string // distinct, sorted
 	prior []float32
-	// Hash of the word with letters left out, then its place, in buckets by the
-	// first bits of the hash.
-	table   []uint64
+	// The last bits of the hash of the word with letters left out, then its place, in
+	// buckets by the first bits of the hash. Two that share all bits differ in letters,
+	// which are compared next.
+	table   []uint32
 	buckets []uint32 // into table; one more at the end
 	shift   uint
 }
+
+// idBits are those of a word's place: a million words.
+const idBits = 20
 
 const (
 	minSpell   = 2    // shorter words have too many neighbours
@@ -99,7 +103,7 @@ const fitsWorth = .3
 func newSpeller(priors map[string]float32) *speller {
 	sp := &speller{}
 	for w := range priors {
-		if len(w) >= minSpell-1 && len(w) <= maxSpell && isASCII(w) && !hasDigit(w) {
+		if len(sp.words) < 1<<idBits && len(w) >= minSpell-1 && len(w) <= maxSpell && isASCII(w) && !hasDigit(w) {
 			sp.words = append(sp.words, w)
 		}
 	}
@@ -121,11 +125,11 @@ func newSpeller(priors map[string]float32) *speller {
 	for b := range 1 << size {
 		sp.buckets[b+1] += sp.buckets[b]
 	}
-	sp.table = make([]uint64, len(all))
+	sp.table = make([]uint32, len(all))
 	for i := len(all) - 1; i >= 0; i-- { // leaves each bucket's end at its beginning
 		b := all[i]>>sp.shift + 1
 		sp.buckets[b]--
-		sp.table[sp.buckets[b]] = all[i]
+		sp.table[sp.buckets[b]] = uint32(all[i]>>32)<<idBits | uint32(all[i])
 	}
 	copy(sp.buckets, sp.buckets[1:])
 	sp.buckets[1<<size] = uint32(len(all))
@@ -228,8 +232,8 @@ func (sp *speller) nearest(s *scratch, w []byte, best string, cost float64, fits
 		k := uint64(hashBytes(d)) << 32
 		b := k >> sp.shift
 		for _, x := range sp.table[sp.buckets[b]:sp.buckets[b+1]] {
-			id := int32(uint32(x))
-			if x>>32 != k>>32 || s.met(id) {
+			id := int32(x & (1<<idBits - 1))
+			if x>>idBits != uint32(k>>32)&(1<<(32-idBits)-1) || s.met(id) {
 				continue
 			}
 			c := editCost(w, sp.words[id])
