@@ -56,12 +56,12 @@ func FitDefaults(ctx context.Context, sets [][]Document) (string, error) {
 func defaultCalibrator(fitted bool) calibrator {
 	if !fitted {
 		return calibrator{
-			Right: logistic{W: signals{2.30, 0.00, 4.65, 0.00, 0.56, 0.41, 0.29, 0.00}, Bias: -5.79},
-			Any:   logistic{W: signals{1.17, 0.00, 3.10, 0.00, 0.16, 0.00, 0.85, 0.00}, Bias: -2.08},
+			Right: logistic{W: signals{2.24, 0.05, 4.35, 0.00, 0.52, 0.41, 1.14, 0.00}, Bias: -6.19},
+			Any:   logistic{W: signals{1.18, 0.00, 2.96, 0.00, 0.18, 0.00, 1.48, 0.00}, Bias: -2.47},
 		}
 	}
 	return calibrator{
-		Right: logistic{W: signals{2.07, 0.84, 2.42, 0.00, 0.43, 0.00, 0.05, 0.00}, Bias: -3.86},
-		Any:   logistic{W: signals{0.92, 0.00, 2.76, 0.00, 0.00, 0.00, 0.70, 0.00}, Bias: -1.36},
+		Right: logistic{W: signals{2.13, 0.91, 2.00, 0.00, 0.24, 0.00, 1.13, 0.00}, Bias: -4.31},
+		Any:   logistic{W: signals{0.95, 0.00, 2.62, 0.00, 0.00, 0.00, 1.28, 0.00}, Bias: -1.72},
 	}
 }
