@@ -18,9 +18,12 @@ type Policy struct {
 	// Lane is the least confidence at which a lane's phrasings, with none of its
 	// cues met, set the lane off.
 	Lane float64
+	// Elsewhere is the least confidence for who to try instead: an error costs less
+	// than one in an answer, since nothing is said of the matter itself.
+	Elsewhere float64
 	// SmallTalk is the least confidence for small talk.
 	SmallTalk float64
-	// Unfitted is the Answer threshold until the fitted model is in place.
+	// Unfitted stands for Answer and Elsewhere until the fitted model is in place.
 	Unfitted float64
 }
 
@@ -35,7 +38,7 @@ type Policy struct {
 // entries taken out, 14, 12, 9 and 3 % of answers are wrong: there, or wherever
 // entries are many and alike, a higher Answer is right. `canteen test FILE` gives such
 // figures; knowledge/match/NOTES.md has them all.
-var DefaultPolicy = Policy{Answer: 0.60, Covered: 0.28, Offer: 0.04, Lane: 0.30, SmallTalk: 0.55, Unfitted: 0.90}
+var DefaultPolicy = Policy{Answer: 0.60, Covered: 0.28, Offer: 0.04, Lane: 0.30, Elsewhere: 0.50, SmallTalk: 0.55, Unfitted: 0.90}
 
 // Decision is what becomes of one question: Answer, Clarify, Signpost, SmallTalk,
 // Escalate or Unread.
@@ -82,9 +85,9 @@ func Decide(base *knowledge.Base, lane *knowledge.Entry, found match.Result, fit
 	if !ok {
 		return Escalate{}
 	}
-	answer := p.Answer
+	answer, elsewhere := p.Answer, p.Elsewhere
 	if !fitted {
-		answer = p.Unfitted
+		answer, elsewhere = p.Unfitted, p.Unfitted
 	}
 	switch e.Route {
 	case knowledge.Urgent, knowledge.Private:
@@ -92,7 +95,7 @@ func Decide(base *knowledge.Base, lane *knowledge.Entry, found match.Result, fit
 			return Signpost{e}
 		}
 	case knowledge.Elsewhere:
-		if top.Confidence >= answer {
+		if top.Confidence >= elsewhere {
 			return Signpost{e}
 		}
 	case knowledge.SmallTalk:

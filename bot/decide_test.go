@@ -34,7 +34,7 @@ func TestDecide(t *testing.T) {
 		hello     = "smalltalk/hello"
 	)
 	// Not the shipped one, which measurements move.
-	p := bot.Policy{Answer: .60, Covered: .45, Offer: .08, Lane: .80, SmallTalk: .55, Unfitted: .90}
+	p := bot.Policy{Answer: .60, Covered: .45, Offer: .08, Lane: .80, Elsewhere: .50, SmallTalk: .55, Unfitted: .90}
 	type found = []match.Candidate
 	clarify := func(ids ...string) bot.Decision {
 		var c bot.Clarify
@@ -72,8 +72,8 @@ func TestDecide(t *testing.T) {
 		{name: "a lane, not sure enough", found: found{{ID: urgent, Confidence: p.Lane - .01}, {ID: answer, Confidence: .1}}, covered: 1, want: clarify(answer)},
 		{name: "a private lane, not sure enough", found: found{{ID: private, Confidence: p.Lane - .01}}, covered: 1, want: bot.Escalate{}},
 
-		{name: "elsewhere", found: found{{ID: elsewhere, Confidence: p.Answer}}, want: bot.Signpost{Entry: entry(elsewhere)}},
-		{name: "elsewhere, not sure enough", found: found{{ID: elsewhere, Confidence: p.Answer - .01}}, want: bot.Escalate{}},
+		{name: "elsewhere", found: found{{ID: elsewhere, Confidence: p.Elsewhere}}, want: bot.Signpost{Entry: entry(elsewhere)}},
+		{name: "elsewhere, not sure enough", found: found{{ID: elsewhere, Confidence: p.Elsewhere - .01}}, want: bot.Escalate{}},
 		{name: "small talk", found: found{{ID: hello, Confidence: p.SmallTalk}}, want: bot.SmallTalk{Entry: entry(hello)}},
 		{name: "small talk, not sure enough", found: found{{ID: hello, Confidence: p.SmallTalk - .01}, {ID: answer, Confidence: .3}}, covered: 1, want: clarify(answer)},
 	} {

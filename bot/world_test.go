@@ -72,7 +72,7 @@ const (
 
 // policy is the shipped one, a little easier: the small folder's confidence is
 // not what the scenes are about.
-var policy = bot.Policy{Answer: .5, Covered: .45, Offer: .05, Lane: .8, SmallTalk: .5, Unfitted: .5}
+var policy = bot.Policy{Answer: .5, Covered: .45, Offer: .05, Lane: .8, Elsewhere: .5, SmallTalk: .5, Unfitted: .5}
 
 type members struct{}
 
