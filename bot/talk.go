@@ -478,16 +478,16 @@ func (t *turn) choose(ctx context.Context, q Question, id string) error {
 
 // notMeant offers what came next to the answer that was wrong.
 func (t *turn) notMeant(q Question) error {
-	wrong, left := q.Entry, 1.0
+	wrong, left := q.Entry, 0.0
 	for _, c := range q.Candidates {
-		if c.ID == wrong {
-			left -= c.Confidence
+		if c.ID != wrong {
+			left += c.Confidence
 		}
 	}
 	var options []*knowledge.Entry
-	for _, c := range q.Candidates { // as probable as the policy wants, now that one is out
+	for _, c := range q.Candidates { // as probable beside the others as the policy wants, now that one is out
 		e, ok := t.base.Entry(c.ID)
-		if ok && e.ID != wrong && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && c.Confidence > 0 && c.Confidence >= t.b.policy.Offer*left && len(options) < maxOptions {
+		if ok && e.ID != wrong && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && c.Confidence >= t.b.policy.Offer*left && len(options) < maxOptions {
 			options = append(options, e)
 		}
 	}
