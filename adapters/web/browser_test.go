@@ -27,6 +27,7 @@ func TestBrowser(t *testing.T) {
 	asker.Checked("chat error")
 	asker.Press("Not what I meant")
 	asker.Sees("Did you mean one of these?")
+	asker.Is(`!document.querySelector("#ask .nhsuk-error-message")`, "what was wrong with the box is over")
 	asker.Checked("chat clarify")
 	ask(asker, uncovered)
 	asker.Sees("Your reference is C-1")

@@ -70,11 +70,12 @@ if (chat) {
       byId("problem").replaceChildren(...(page.getElementById("problem")?.childNodes ?? []));
       byId("notice").replaceChildren(...(page.getElementById("notice")?.childNodes ?? []));
       // What was typed is sent: the box is the response's, unless somebody types on.
+      // After a press an empty box is too: what was wrong with it is over.
       const box = page.querySelector("#ask .nhsuk-form-group");
-      if (asking && box && byId("text").value.trim() === text) {
+      if (box && (asking || text === "") && byId("text").value.trim() === text) {
         document.querySelector("#ask .nhsuk-form-group").replaceWith(box);
         prepare();
-        byId("text").focus({ preventScroll: true });
+        if (asking) byId("text").focus({ preventScroll: true });
       }
       const key = page.querySelector("#ask [name=key]");
       if (key) document.querySelectorAll("[name=key]").forEach((k) => (k.value = key.value));
