@@ -136,6 +136,7 @@ func TestShippedCues(t *testing.T) {
 			"a colleague replied to a review and said what the patient was in for", "someone on our team named a patient in the group chat",
 			"nurse let slip in a reply that she was here for an abortion",
 		},
+		"safeguarding":     {"somebody is grooming a girl on our page", "he is being groomed online", "is this grooming", "grooming of patients"},
 		"legal-discipline": {"I have been charged with assault", "probation meeting over a post"},
 		"": {
 			"Hi I need someone to explain ESR to me", "i need somebody to talk to about my payslip", "want someone to talk to our team about twitter",
@@ -149,6 +150,7 @@ func TestShippedCues(t *testing.T) {
 			"i feel safe using twitter", "I'd be frightened of posting from the wrong one", "who is our guardian angel lead",
 			"a patient asked to be my friend, is it ok", "do we need a backup person who can get into the page",
 			"someone is on our page asking about parking", "I sent the newsletter to the wrong list", "patients are panicking",
+			"I do dog grooming at weekends, can I advertise it on my facebook", "the bride and groom met on our ward, can we post it",
 			"can we make an ai picture of a nurse for our poster", "charity naked calendar to raise money", "can I reply to a review",
 		},
 	} {
