@@ -343,14 +343,14 @@ const (
 )
 
 var (
-	ownWords   = wordSet("i im ive id ill me my mine myself meself")
+	ownWords   = wordSet("i im ive id me my mine myself meself")
 	otherWords = wordSet(`he hes hed she shes shed they theyre theyve theyd who whos someone someones somebody
 		somebodys person persons people member follower followers commenter user girl boy lad lass man woman lady guy
 		bloke kid teen teenager patient patients stranger visitor friend mate colleague`)
 	// thingWords are others only right after: "a suicidal comment".
 	thingWords  = wordSet("comment comments post posts message messages dm tweet")
 	reasonWords = wordSet("after since because cos what")
-	// kin are others only right before: "my mum took …", not "my mum died and …".
+	// kinWords are others only right before: "my mum took …", not "my mum died and …".
 	kinWords = wordSet("mum mam mom dad mother father son daughter sister brother husband wife partner child nan gran cousin")
 )
 

@@ -114,7 +114,7 @@ func TestShippedCues(t *testing.T) {
 			"since he posted it thinking of ending my life",
 		},
 		"crisis-other": {
-			"follower says she took 40 paracetamol an hour ago", "someone messaged us theyve took a load of pills",
+			"follower says she took 40 paracetamol an hour ago", "she is ill and took 40 paracetamol", "someone messaged us theyve took a load of pills",
 			"Somebody has posted that they want to die", "he posted that he is in a dark place", "suisidal person in our inbox",
 			"person on our page has written they have a rope ready", "how do i reply to a suicidal comment",
 			"our page, girl says she is bleeding from cuts she made", "lad in the comments sed he wants to dye",

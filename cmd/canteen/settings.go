@@ -59,8 +59,10 @@ func (e *embeddings) server(log *slog.Logger) *embed.Server {
 	return embed.New(embed.Config{URL: e.URL, Model: e.Model, Key: string(e.Key), Log: log})
 }
 
-// answers tells whether the server answers.
+// answers tells whether the server answers before the doctor loses patience.
 func (e *embeddings) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
 	if _, err := e.server(nil).Embed(ctx, []string{"hello"}); err != nil {
 		return fmt.Errorf("EMBEDDINGS_URL: %w", err)
 	}
