@@ -18,7 +18,7 @@ help: ## list the targets
 
 .PHONY: serve
 serve: ## run Canteen on this machine
-	go run ./cmd/canteen serve
+	go run ./cmd/canteen serve --knowledge knowledge
 
 .PHONY: build
 build: ## build the static binary ./canteen, as the Dockerfile does

@@ -14,6 +14,7 @@ type Asked struct {
 	Entry      string      `json:"entry"`
 	Options    []string    `json:"options"`
 	Lane       string      `json:"lane"`
+	Act        string      `json:"act"` // what a text about the conversation itself does
 	Confidence float64     `json:"confidence"`
 	Covered    float64     `json:"covered"`
 	Candidates []Candidate `json:"candidates"`
@@ -46,20 +47,26 @@ func (t Thought) Report(base *knowledge.Base, question string) Asked {
 		}
 		a.Candidates = append(a.Candidates, Candidate{Entry: e.ID, Route: string(e.Route), Confidence: confidence, Facts: facts})
 	}
-	if t.Cue != "" { // a cue is certain, and no entry's phrasings can be more so
+	switch {
+	case t.Cue != "": // a cue is certain
 		add(a.Entry, 1)
 		a.Covered = 0
+	case a.Lane != "":
+		add(a.Entry, t.Found.Alarm)
 	}
 	for _, c := range t.Found.Candidates {
-		if t.Cue == "" || c.ID != a.Entry {
-			add(c.ID, c.Confidence)
-		}
+		add(c.ID, c.Confidence)
 	}
 	if len(a.Candidates) > 0 {
 		a.Confidence = a.Candidates[0].Confidence
 	}
-	if d, ok := t.Decision.(Clarify); ok {
+	switch d := t.Decision.(type) {
+	case Language:
+		a.Act, a.Candidates, a.Confidence, a.Covered = "language", []Candidate{}, 0, 0
+	case Clarify:
 		a.Options = ids(d.Options)
+	case Likely:
+		a.Options = append(a.Options, ids(d.Options)...)
 	}
 	a.Text = t.read(base)
 	return a
@@ -69,15 +76,9 @@ func (t Thought) Report(base *knowledge.Base, question string) Asked {
 func (t Thought) read(base *knowledge.Base) string {
 	switch d := t.Decision.(type) {
 	case Answer:
-		since := ""
-		if d.Entry.Since != "" {
-			since = "Since then: " + d.Entry.Since
-		}
-		source := SourceName(d.Entry.Source)
-		if source != "" {
-			source = "Source: " + source
-		}
-		return join(d.Entry.Title, d.Entry.Body, since, source)
+		return readAnswer(d.Entry, "")
+	case Likely:
+		return readAnswer(d.Entry, base.Wording("likely", nil))
 	case Clarify:
 		var titles []string
 		for _, e := range d.Options {
@@ -93,10 +94,44 @@ func (t Thought) read(base *knowledge.Base) string {
 			return join(d.Topic.Title, d.Topic.Body)
 		}
 		return base.Wording("passed-on", nil)
+	case Language:
+		return d.read(base)
 	case Unread:
 		return base.Wording(d.Wording, nil)
 	}
 	return ""
+}
+
+// read says that only English is read, first in the language of the text where comms have
+// had that translated.
+func (d Language) read(base *knowledge.Base) string {
+	return join(base.Wording(knowledge.TranslationOf+d.Code, nil), base.Wording("language", nil))
+}
+
+// readAnswer is an entry as a person would read it, below its title a sentence about it.
+func readAnswer(e *knowledge.Entry, about string) string {
+	since := ""
+	if e.Since != "" {
+		since = "Since then: " + e.Since
+	}
+	source := SourceName(e.Source)
+	if source != "" {
+		source = "Source: " + source
+	}
+	return join(e.Title, about, e.Body, since, source)
+}
+
+// Question is what a thought leaves for the text that follows it, as in a direct
+// message: what was asked, and what was offered.
+func (t Thought) Question() *Question {
+	q := &Question{Text: t.Text, Candidates: t.Found.Candidates}
+	switch d := t.Decision.(type) {
+	case Clarify:
+		q.Options = ids(d.Options)
+	case Likely:
+		q.Options = ids(d.Options)
+	}
+	return q
 }
 
 // Why says in plain lines why a thought was decided as it was, for whoever looks
@@ -118,10 +153,17 @@ func (t Thought) Why(base *knowledge.Base, p Policy) string {
 			return b.String()
 		}
 		fmt.Fprintf(&b, "\n→ signpost %s", d.Entry.ID)
+		if d.Entry.Lane() != "" {
+			fmt.Fprintf(&b, ": the probability of an emergency is %.2f, and %.2f is enough; that of the asker's own crisis enough is %.2f", t.Found.Alarm, p.Lane, p.Own)
+		}
 	case Answer:
 		fmt.Fprintf(&b, "\n→ answer %s: its confidence reaches %.2f", d.Entry.ID, p.Answer)
+	case Likely:
+		fmt.Fprintf(&b, "\n→ likely %s: its confidence reaches %.2f and not %.2f", d.Entry.ID, p.Likely, p.Answer)
 	case Clarify:
-		fmt.Fprintf(&b, "\n→ clarify: no candidate reaches %.2f, and covered reaches %.2f", p.Answer, p.Covered)
+		fmt.Fprintf(&b, "\n→ clarify: no candidate reaches %.2f, and covered reaches %.2f", p.Likely, p.Covered)
+	case Language:
+		fmt.Fprintf(&b, "\n→ act language: it is not in English (%s)", d.Code)
 	case SmallTalk:
 		fmt.Fprintf(&b, "\n→ smalltalk %s", d.Entry.ID)
 	case Escalate:

@@ -19,6 +19,8 @@ type Folder interface {
 	Base() *knowledge.Base
 	// Save writes an entry and serves it before it returns.
 	Save(ctx context.Context, e knowledge.Entry) error
+	// AddHarmless has a lane learn that a sentence is none of its own.
+	AddHarmless(ctx context.Context, lane, from, sentence string) error
 	// Format is the file that Save would write.
 	Format(e knowledge.Entry) []byte
 }
@@ -36,11 +38,15 @@ type Config struct {
 	Folder  Folder
 	Members map[string]Members // by adapter
 	Comms   []Place            // the comms channel on each platform: every card goes to each
+	OnCall  []Place            // who is told, out of hours, that something urgent waits
 	Policy  Policy             // zero: DefaultPolicy
 	Now     func() time.Time
 	NewID   func() string
 	Log     *slog.Logger
 	Meter   Meter
+	// Direct sends a delivery at once, without the store: only for the steps of a lane
+	// when nothing can be committed. Nil: nobody can.
+	Direct func(context.Context, Delivery) error
 }
 
 // Bot holds the conversation. It is safe for concurrent use; all that it knows is
@@ -50,6 +56,7 @@ type Bot struct {
 	folder  Folder
 	members map[string]Members
 	comms   []Place
+	onCall  []Place
 	policy  Policy
 	now     func() time.Time
 	newID   func() string
@@ -57,11 +64,13 @@ type Bot struct {
 	meter   Meter
 	rates   rates
 	slots   chan struct{}
+	direct  func(context.Context, Delivery) error
+	told    told
 }
 
 // New makes a Bot. It calls nothing.
 func New(c Config) *Bot {
-	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log, meter: c.Meter, slots: make(chan struct{}, atOnce)}
+	b := &Bot{store: c.Store, folder: c.Folder, members: c.Members, comms: c.Comms, onCall: c.OnCall, policy: c.Policy, now: c.Now, newID: c.NewID, log: c.Log, meter: c.Meter, direct: c.Direct, slots: make(chan struct{}, atOnce)}
 	if b.policy == (Policy{}) {
 		b.policy = DefaultPolicy
 	}
@@ -111,15 +120,26 @@ func (b *Bot) Handle(ctx context.Context, m Message) (Reply, error) {
 	return reply, err
 }
 
+// handle reads the message before anything that can fail: where it is an emergency, the
+// person gets the steps whatever becomes of the rest.
 func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
+	if m.At.IsZero() {
+		m.At = b.now()
+	}
+	th := b.read(m)
+	reply, err := b.turn(ctx, m, th)
+	if lane := th.lane(); err != nil && lane != nil {
+		return b.unsaved(ctx, m, lane, err)
+	}
+	return reply, err
+}
+
+func (b *Bot) turn(ctx context.Context, m Message, th *Thought) (Reply, error) {
 	select {
 	case b.slots <- struct{}{}:
 		defer func() { <-b.slots }()
 	default:
 		return Reply{}, fmt.Errorf("%d messages at once: %w", atOnce, ErrBusy)
-	}
-	if m.At.IsZero() {
-		m.At = b.now()
 	}
 	if m.Press != nil && m.Press.Action.comms() {
 		ok, err := b.member(ctx, m.From.ID)
@@ -130,9 +150,23 @@ func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 			return Reply{Notice: b.say("forbidden-comms", nil)}, nil
 		}
 	}
+	if m.Under != "" {
+		switch ok, err := b.member(ctx, m.From.ID); {
+		case err != nil || !ok && m.Overheard:
+			return Reply{}, err
+		case !ok:
+			return Reply{Notice: b.say("forbidden-comms", nil)}, nil
+		}
+	}
 	ask := Ask{Keys: m.Keys, Person: m.From.ID, In: m.In, Since: m.At.Add(-conversation)}
+	if m.Under != "" { // cards are posted into the channel, not into a thread
+		ask.In, ask.On = Place(m.In.Lane()), m.Under
+	}
 	if m.Press != nil {
 		ask.Question, ask.Ref, ask.On = m.Press.Question, m.Press.Ref, m.Press.On
+	}
+	if m.Change != "" {
+		ask.Said = m.Said
 	}
 	for try := range conflicts {
 		known, err := b.store.Load(ctx, ask)
@@ -143,12 +177,12 @@ func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 			known.Reply.Repeat = true
 			return known.Reply, nil
 		}
-		t := &turn{b: b, base: b.folder.Base(), m: m, known: known}
+		t := &turn{b: b, base: b.folder.Base(), m: m, known: known, read: th}
 		t.Keys, t.At = m.Keys, m.At
-		if m.Overheard && !t.follows() {
+		if t.passesBy() {
 			return Reply{}, nil
 		}
-		if try == 0 && m.Press == nil && !b.rates.allow(m.From.ID, b.now()) {
+		if try == 0 && m.Press == nil && m.Change != Deleted && th.lane() == nil && !b.rates.allow(m.From.ID, b.now()) {
 			return Reply{Notice: b.say("slow-down", nil)}, nil
 		}
 		if err := t.decide(ctx); err != nil {

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"canteen/knowledge"
@@ -11,24 +12,42 @@ import (
 // nearest is how many near entries a card names.
 const nearest = 3
 
+// wordsGone stands on a card in the place of words that are kept no longer.
+const wordsGone = "The words are no longer kept."
+
 // card is an escalation as comms see it. Until somebody claims it, nobody sees
 // who asked or where; of a question asked without a name, never.
 func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 	p := Post{Kind: KindCard, Quote: strings.Join(append([]string{e.Text}, e.Additions...), "\n\n"), Urgent: e.Urgent && e.State == Open}
+	if e.Text == "" {
+		p.Quote = wordsGone
+	}
 	p.Title = e.Ref.String() + " · " + stateName(e)
 	if topic, ok := base.Entry(e.Topic); ok {
 		p.Title += " · " + topic.Title
 	}
 	asked := "Asked"
 	if e.In != "" { // erased
-		asked += " in " + platform(e.In)
+		asked = "Asked on " + platform(e.In)
 	}
 	p.Facts = append(p.Facts, Fact{Label: asked, Time: e.OpenedAt})
+	if !e.EditedAt.IsZero() {
+		p.Facts = append(p.Facts, Fact{Label: "Edited by the asker", Time: e.EditedAt})
+	}
+	if len(e.Attached) > 0 {
+		p.Facts = append(p.Facts, Fact{Label: "Came with", Value: attachedNames(e.Attached)})
+	}
+	if e.undelivered() {
+		p.Facts = append(p.Facts, Fact{Label: "Not delivered", Value: "The answer did not reach the person who asked. Please find another way, then close this."})
+	}
 	if name, where := e.Who(); name != "" {
-		p.Facts = append(p.Facts, Fact{Label: "Asked by", Value: strings.TrimSuffix(name+", "+where, ", ")})
+		p.Facts = append(p.Facts, Fact{Label: "Asked by", Value: name, Person: e.Asker.ID})
+		if where != "" {
+			p.Facts = append(p.Facts, Fact{Label: "Asked in", Value: where, Link: e.Link})
+		}
 	}
 	if e.Holder.ID != "" {
-		p.Facts = append(p.Facts, Fact{Label: "With", Value: name(e.Holder)})
+		p.Facts = append(p.Facts, Fact{Label: "With", Value: name(e.Holder), Person: e.Holder.ID})
 	}
 	if e.State.Pending() {
 		if near := nearNames(base, e, b.policy.Offer); near != "" {
@@ -43,7 +62,7 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 		if e.State.Pending() {
 			label = "Answered before by"
 		}
-		p.Facts = append(p.Facts, Fact{Label: label, Value: name(e.AnsweredBy), Time: e.AnsweredAt})
+		p.Facts = append(p.Facts, Fact{Label: label, Value: name(e.AnsweredBy), Person: e.AnsweredBy.ID, Time: e.AnsweredAt})
 		p.Text = e.Answer
 	}
 	if x, ok := base.Entry(e.Entry); ok {
@@ -54,6 +73,34 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 	}
 	p.Buttons = cardButtons(e)
 	return p
+}
+
+func attachedNames(list []Attached) string {
+	var names []string
+	for _, a := range list {
+		if !slices.Contains(names, string(a)) {
+			names = append(names, string(a))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// promoted tells whether an entry was made of the answer.
+func (e Escalation) promoted() bool {
+	return e.Entry != "" && slices.ContainsFunc(e.History, func(ev Event) bool { return ev.What == "promoted" && ev.Text == e.Entry })
+}
+
+// undelivered tells whether what comms said last did not get through.
+func (e Escalation) undelivered() bool {
+	for i := len(e.History) - 1; i >= 0; i-- {
+		switch e.History[i].What {
+		case "undelivered":
+			return true
+		case "answered", "corrected", "asked-back", "not-ours":
+			return false
+		}
+	}
+	return false
 }
 
 // Card is an escalation's card as it stands now, for a member of comms. It is a
@@ -90,8 +137,8 @@ func (e Escalation) Who() (name, where string) {
 // is not for them.
 func (e Escalation) Safe() Escalation {
 	name, where := e.Who()
-	e.Asker, e.Where = Person{Name: name}, where
-	e.In, e.Question, e.Holding, e.Messages = Place(e.In.Adapter()+":"), "", "", nil
+	e.Asker, e.Where, e.Link = Person{Name: name}, where, ""
+	e.In, e.Direct, e.Question, e.Holding, e.Messages = Place(e.In.Adapter()+":"), "", "", "", nil
 	return e
 }
 
@@ -129,8 +176,24 @@ func eventName(what string) string {
 		return "Withdrawn by the asker"
 	case "not-ours":
 		return "Not for us"
+	case "not-this":
+		return "False alarm: the asker says that it is no emergency"
+	case "false-alarm":
+		return "False alarm"
+	case "deleted":
+		return "Deleted by the asker"
+	case "learnt":
+		return "False alarm, and a line for the lanes to learn from"
 	}
 	return "Closed"
+}
+
+// likelihood says a confidence in words.
+func likelihood(confidence float64) string {
+	if confidence >= .5 {
+		return "likely"
+	}
+	return "perhaps"
 }
 
 // nearNames lists the entries that come nearest to a question. A lane that was not
@@ -139,7 +202,7 @@ func nearNames(base *knowledge.Base, e Escalation, least float64) string {
 	var names []string
 	for _, c := range e.Candidates {
 		if x, ok := base.Entry(c.ID); ok && x.Lane() == "" && c.Confidence >= least && len(names) < nearest {
-			names = append(names, fmt.Sprintf("%s (%.2f)", x.Title, c.Confidence))
+			names = append(names, x.Title+" ("+likelihood(c.Confidence)+")")
 		}
 	}
 	return strings.Join(names, ", ")
@@ -151,6 +214,20 @@ func refs(list []Ref) string {
 		s = append(s, r.String())
 	}
 	return strings.Join(s, ", ")
+}
+
+// wasHarmless tells whether a lane took for an emergency what was none, and nobody has
+// had it learnt yet.
+func (e Escalation) wasHarmless() bool {
+	return e.Text != "" && e.Urgent && (e.last() == "not-this" || e.last() == "false-alarm")
+}
+
+// last is what happened last.
+func (e Escalation) last() string {
+	if len(e.History) == 0 {
+		return ""
+	}
+	return e.History[len(e.History)-1].What
 }
 
 // cardButtons are what comms can do next.
@@ -172,7 +249,11 @@ func cardButtons(e Escalation) []Button {
 		for _, like := range e.Like {
 			list = append(list, Button{Label: "Reuse " + like.String(), Form: true, Press: Press{Action: ActReuse, Ref: e.Ref, Fields: map[string]string{FieldFrom: like.String()}}})
 		}
-		add(ActNotOurs, true, "")
+		if e.Urgent {
+			add(ActFalse, false, "")
+		} else {
+			add(ActNotOurs, true, "")
+		}
 		if e.Holder.ID != "" {
 			add(ActGiveBack, false, "")
 		}
@@ -186,6 +267,9 @@ func cardButtons(e Escalation) []Button {
 	case Closed:
 		if e.Answer != "" && e.Entry == "" {
 			add(ActPromote, true, "")
+		}
+		if e.wasHarmless() {
+			add(ActHarmless, true, "")
 		}
 	}
 	return list

@@ -1,7 +1,7 @@
 package bot_test
 
 import (
-	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -30,11 +30,13 @@ func TestDecide(t *testing.T) {
 		comms     = "open/tiktok"
 		urgent    = "lanes/data-breach"
 		private   = "lanes/crisis-self"
+		others    = "lanes/crisis-other"
+		either    = "lanes/crisis-either"
 		elsewhere = "elsewhere/parking"
 		hello     = "smalltalk/hello"
 	)
 	// Not the shipped one, which measurements move.
-	p := bot.Policy{Answer: .60, Covered: .45, Offer: .08, Lane: .80, Elsewhere: .50, SmallTalk: .55, Unfitted: .90}
+	p := bot.Policy{Answer: .60, Likely: .50, Topic: .55, Covered: .45, Offer: .08, Lane: .80, Own: .20, Unsure: .10, Alarming: .30, Elsewhere: .50, SmallTalk: .55}
 	type found = []match.Candidate
 	clarify := func(ids ...string) bot.Decision {
 		var c bot.Clarify
@@ -44,33 +46,42 @@ func TestDecide(t *testing.T) {
 		return c
 	}
 	for _, c := range []struct {
-		name     string
-		lane     string
-		found    found
-		covered  float64
-		unfitted bool
-		want     bot.Decision
+		name    string
+		lane    string
+		found   found
+		covered float64
+		alarm   found // lanes, whose confidences are the alarm
+		want    bot.Decision
 	}{
 		{name: "nothing found", want: bot.Escalate{}},
 		{name: "an entry that is gone", found: found{{ID: "no/such", Confidence: 1}}, covered: 1, want: bot.Escalate{}},
 		{name: "a cue beats every match", lane: private, found: found{{ID: answer, Confidence: 1}}, covered: 1, want: bot.Signpost{Entry: entry(private)}},
 
 		{name: "sure", found: found{{ID: answer, Confidence: p.Answer}}, covered: 1, want: bot.Answer{Entry: entry(answer)}},
-		{name: "nearly sure", found: found{{ID: answer, Confidence: p.Answer - .01}}, covered: p.Covered, want: clarify(answer)},
-		{name: "sure, before the model is fitted", unfitted: true, found: found{{ID: answer, Confidence: p.Unfitted - .01}}, covered: 1, want: clarify(answer)},
-		{name: "very sure, before the model is fitted", unfitted: true, found: found{{ID: answer, Confidence: p.Unfitted}}, covered: 1, want: bot.Answer{Entry: entry(answer)}},
+		{name: "nearly sure", found: found{{ID: answer, Confidence: p.Answer - .01}}, covered: p.Covered, want: bot.Likely{Entry: entry(answer)}},
+		{name: "likely, with others", found: found{{ID: answer, Confidence: p.Likely}, {ID: comms, Confidence: .2}, {ID: urgent, Confidence: .2}, {ID: third, Confidence: p.Offer}, {ID: fourth, Confidence: p.Offer}}, covered: 1, want: bot.Likely{Entry: entry(answer), Options: []*knowledge.Entry{entry(comms), entry(third)}}},
+		{name: "not likely enough", found: found{{ID: answer, Confidence: p.Likely - .01}}, covered: p.Covered, want: clarify(answer)},
+		{name: "likely, and not covered", found: found{{ID: answer, Confidence: p.Likely}}, covered: p.Covered - .01, want: bot.Escalate{}},
 		{name: "not covered", found: found{{ID: answer, Confidence: .4}}, covered: p.Covered - .01, want: bot.Escalate{}},
 		{name: "at most three, none below the least", found: found{{ID: answer, Confidence: .3}, {ID: other, Confidence: .2}, {ID: third, Confidence: .1}, {ID: fourth, Confidence: .1}}, covered: 1, want: clarify(answer, other, third)},
 		{name: "none below the least", found: found{{ID: answer, Confidence: .3}, {ID: other, Confidence: p.Offer - .01}}, covered: 1, want: clarify(answer)},
 
-		{name: "for comms", found: found{{ID: comms, Confidence: p.Answer}}, want: bot.Escalate{Topic: entry(comms)}},
+		{name: "for comms", found: found{{ID: comms, Confidence: p.Topic}}, want: bot.Escalate{Topic: entry(comms)}},
 		{name: "for comms, in the middle band, beside answers", found: found{{ID: comms, Confidence: .4}, {ID: answer, Confidence: .3}}, covered: 1, want: clarify(comms, answer)},
-		{name: "only for comms, in the middle band", found: found{{ID: comms, Confidence: .4}, {ID: answer, Confidence: p.Offer - .01}}, covered: 1, want: bot.Escalate{Topic: entry(comms)}},
-		{name: "for comms, not covered", found: found{{ID: comms, Confidence: .4}, {ID: answer, Confidence: .3}}, want: bot.Escalate{Topic: entry(comms)}},
+		{name: "only for comms, in the middle band", found: found{{ID: comms, Confidence: .4}, {ID: answer, Confidence: p.Offer - .01}}, covered: 1, want: bot.Escalate{}},
+		{name: "for comms, not covered", found: found{{ID: comms, Confidence: .4}, {ID: answer, Confidence: .3}}, want: bot.Escalate{}},
 
-		{name: "a lane by its phrasings", found: found{{ID: urgent, Confidence: p.Lane}}, want: bot.Signpost{Entry: entry(urgent)}},
-		{name: "a lane, not sure enough", found: found{{ID: urgent, Confidence: p.Lane - .01}, {ID: answer, Confidence: .1}}, covered: 1, want: clarify(answer)},
-		{name: "a private lane, not sure enough", found: found{{ID: private, Confidence: p.Lane - .01}}, covered: 1, want: bot.Escalate{}},
+		{name: "a lane by example, whatever else matches", alarm: found{{ID: urgent, Confidence: p.Lane}}, found: found{{ID: answer, Confidence: .2}}, covered: 1, want: bot.Signpost{Entry: entry(urgent)}},
+		{name: "a lane, not sure enough", alarm: found{{ID: urgent, Confidence: p.Lane - .01}}, found: found{{ID: answer, Confidence: .1}}, covered: 1, want: clarify(answer)},
+		{name: "the asker's own crisis", alarm: found{{ID: private, Confidence: p.Lane}}, want: bot.Signpost{Entry: entry(private)}},
+		{name: "perhaps the asker's own crisis: nothing is passed on", alarm: found{{ID: private, Confidence: p.Own}}, want: bot.Signpost{Entry: entry(either)}},
+		{name: "somebody else's, or perhaps the asker's own", alarm: found{{ID: others, Confidence: .70}, {ID: private, Confidence: p.Own}}, want: bot.Signpost{Entry: entry(either)}},
+		{name: "a cue of somebody else's, and perhaps the asker's own", lane: others, alarm: found{{ID: others, Confidence: .70}, {ID: private, Confidence: p.Own}}, want: bot.Signpost{Entry: entry(either)}},
+		{name: "hardly the asker's own", alarm: found{{ID: others, Confidence: .80}, {ID: private, Confidence: p.Unsure}}, want: bot.Signpost{Entry: entry(either)}},
+		{name: "not the asker's own", alarm: found{{ID: others, Confidence: .80}, {ID: private, Confidence: p.Unsure - .01}}, want: bot.Signpost{Entry: entry(others)}},
+
+		{name: "a cue of an urgent lane, and surely a private one", lane: urgent, alarm: found{{ID: either, Confidence: p.Lane}}, want: bot.Signpost{Entry: entry(either)}},
+		{name: "a cue of an urgent lane, and perhaps a private one", lane: urgent, alarm: found{{ID: either, Confidence: p.Answer - .01}, {ID: others, Confidence: .30}}, want: bot.Signpost{Entry: entry(urgent)}},
 
 		{name: "elsewhere", found: found{{ID: elsewhere, Confidence: p.Elsewhere}}, want: bot.Signpost{Entry: entry(elsewhere)}},
 		{name: "elsewhere, not sure enough", found: found{{ID: elsewhere, Confidence: p.Elsewhere - .01}}, want: bot.Escalate{}},
@@ -82,7 +93,11 @@ func TestDecide(t *testing.T) {
 			if c.lane != "" {
 				lane = entry(c.lane)
 			}
-			got := bot.Decide(base, lane, match.Result{Candidates: c.found, Covered: c.covered}, !c.unfitted, p)
+			alarm := 0.
+			for _, l := range c.alarm {
+				alarm += l.Confidence
+			}
+			got := bot.Decide(base, lane, match.Result{Candidates: c.found, Covered: c.covered, Alarm: alarm, Lanes: c.alarm}, p)
 			if !same(got, c.want) {
 				t.Errorf("got %#v, wanted %#v", got, c.want)
 			}
@@ -92,20 +107,19 @@ func TestDecide(t *testing.T) {
 
 // same compares two decisions; entries are the same when they are one.
 func same(a, b bot.Decision) bool {
-	x, ok := a.(bot.Clarify)
-	y, also := b.(bot.Clarify)
-	if !ok || !also {
-		return !ok && !also && a == b
-	}
-	if len(x.Options) != len(y.Options) {
-		return false
-	}
-	for i := range x.Options {
-		if x.Options[i] != y.Options[i] {
-			return false
+	entries := func(d bot.Decision) []*knowledge.Entry {
+		switch d := d.(type) {
+		case bot.Clarify:
+			return d.Options
+		case bot.Likely:
+			return append([]*knowledge.Entry{d.Entry}, d.Options...)
 		}
+		return nil
 	}
-	return true
+	if x, y := entries(a), entries(b); x != nil || y != nil {
+		return fmt.Sprintf("%T", a) == fmt.Sprintf("%T", b) && slices.Equal(x, y)
+	}
+	return a == b
 }
 
 // What is thought of a text does not depend on any conversation.
@@ -130,36 +144,5 @@ func TestThink(t *testing.T) {
 		if why := th.Why(base, policy); why == "" {
 			t.Errorf("%q: nothing says why", c.text)
 		}
-	}
-}
-
-// eavesdropper is a Learner and a Reranker that notes what it is asked.
-type eavesdropper struct{ heard []string }
-
-func (e *eavesdropper) Learn(context.Context, []match.Document) (match.Reranker, error) {
-	return e, nil
-}
-
-func (e *eavesdropper) Near(question string, ids []string) []float32 {
-	e.heard = append(e.heard, question)
-	return make([]float32, len(ids))
-}
-
-// What a reranker is asked may leave the program: never a text in which there is
-// somebody's identifier, or a lane's cue.
-func TestThinkKeepsToItself(t *testing.T) {
-	base, err := small()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &eavesdropper{}
-	if base, err = base.Learn(t.Context(), e); err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{"i want to end my life", "can i tweet about 943 476 5919", "can i tweet to jo@example.org", "  ", "can i tweet about work"} {
-		bot.Think(base, text, policy)
-	}
-	if !slices.Equal(e.heard, []string{"can i tweet about work"}) {
-		t.Errorf("the reranker heard %q", e.heard)
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"canteen/knowledge"
+	"canteen/knowledge/text"
 )
 
 // work decides on what a member of comms pressed. The state in the store decides
@@ -21,16 +23,17 @@ func (t *turn) work(ctx context.Context, p Press) error {
 	}
 	e := *t.known.Escalation
 	with := map[string]string{"Ref": e.Ref.String(), "Name": plain(name(e.Holder))}
-	refuse := func(wording string) error {
-		t.Reply.Notice = t.say(wording, with)
-		return nil
+	refuse := func(wording string) { t.Reply.Notice = t.say(wording, with) }
+	said := text.Clean(limit(p.Fields[FieldText], maxAnswer))
+	switch p.Action {
+	case ActAnswer, ActReuse, ActSend, ActCorrect, ActAskBack, ActNotOurs:
+		said = asMarkdown(said)
 	}
-	text := Clean(limit(p.Fields[FieldText], maxAnswer))
-	_, kinds := Redact(text)
+	_, kinds := Redact(said)
 	// Whom to ring or write to is what comms are asked for.
 	kinds = slices.DeleteFunc(kinds, func(k string) bool { return k == KindPhone || k == KindEmail })
 	missing := func() bool {
-		if text == "" {
+		if said == "" {
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
 		} else if len(kinds) > 0 {
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-identifiers", map[string]string{"Kinds": strings.Join(kinds, ", ")})}
@@ -38,30 +41,42 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		return t.Reply.Errors != nil
 	}
 	open := e.State.Pending()
+	// Who was too late keeps the form, with what they wrote in it.
+	tooLate := func() {
+		if said != "" {
+			t.Reply.Errors = map[string]string{FieldText: t.say("answered-already", with)}
+			return
+		}
+		refuse("answered-already")
+	}
 	switch p.Action {
 	case ActClaim:
 		if !open {
-			return refuse("done-already")
+			refuse("done-already")
+			return nil
 		}
 		if e.Holder.ID == t.m.From.ID {
 			return nil
 		}
 		if e.Holder.ID != "" {
-			return refuse("claimed-already")
+			refuse("claimed-already")
+			return nil
 		}
 		t.hold(&e, t.m.From)
 		t.event(&e, "claimed", "")
 	case ActGiveBack:
 		if !open || e.Holder.ID == "" {
-			return refuse("done-already")
+			refuse("done-already")
+			return nil
 		}
 		e.State, e.Holder = Open, Person{}
 		t.event(&e, "given-back", "")
 	case ActAssign:
 		if !open {
-			return refuse("done-already")
+			refuse("done-already")
+			return nil
 		}
-		to := Person{ID: PersonID(p.Fields[FieldPerson]), Name: oneLine(Clean(limit(p.Fields[FieldPersonName], 100)))}
+		to := Person{ID: PersonID(p.Fields[FieldPerson]), Name: oneLine(text.Clean(limit(p.Fields[FieldPersonName], 100)))}
 		ok, err := t.b.member(ctx, to.ID)
 		if err != nil {
 			return err
@@ -72,25 +87,39 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		t.hold(&e, to)
 		t.event(&e, "assigned", to.Name)
-	case ActAnswer, ActReuse:
+	case ActAnswer, ActReuse, ActSend:
 		if missing() {
 			return nil
 		}
 		if !open {
-			return refuse("answered-already")
+			tooLate()
+			return nil
 		}
-		t.answered(&e, text, "")
-		t.toAsker(&e, t.relayPost(e, "relay-answer", text))
+		t.answered(&e, said, "")
+		t.toAsker(&e, t.relayPost(e, "relay-answer", said))
+		if p.Action == ActSend {
+			t.Reply.Notice = t.say("sent", with)
+		}
+	case ActKeep:
+		refuse("kept-among-comms")
+		return nil
 	case ActCorrect:
 		if missing() {
 			return nil
 		}
 		if e.Answer == "" {
-			return refuse("done-already")
+			refuse("done-already")
+			return nil
 		}
-		e.Answer, e.AnsweredBy = text, t.m.From
-		t.event(&e, "corrected", text)
-		t.toAsker(&e, t.relayPost(e, "relay-correction", text))
+		if draft, ok := t.base.Draft(e.Entry); ok && e.promoted() && p.Fields[FieldPlace] == PlaceEntry && draft.Body != said {
+			draft.Body, draft.ReviewBy = said, t.m.At.AddDate(1, 0, 0)
+			if err := t.b.folder.Save(ctx, draft); err != nil {
+				return t.notWritten(err, FieldText, FieldText)
+			}
+		}
+		e.Answer, e.AnsweredBy = said, t.m.From
+		t.event(&e, "corrected", said)
+		t.toAsker(&e, t.relayPost(e, "relay-correction", said))
 	case ActUseEntry:
 		entry, ok := t.base.Entry(p.Fields[FieldEntry])
 		if !ok || entry.Route == knowledge.Comms || entry.Route == knowledge.SmallTalk {
@@ -98,7 +127,8 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		if !open {
-			return refuse("answered-already")
+			tooLate()
+			return nil
 		}
 		t.answered(&e, entry.Body, entry.ID)
 		post := t.entryPost(entry, e.Question)
@@ -110,14 +140,15 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		if !open {
-			return refuse("answered-already")
+			tooLate()
+			return nil
 		}
 		if e.Holder.ID == "" {
 			t.hold(&e, t.m.From)
 		}
 		e.State = Waiting
-		t.event(&e, "asked-back", text)
-		post := t.relayPost(e, "relay-question", text)
+		t.event(&e, "asked-back", said)
+		post := t.relayPost(e, "relay-question", said)
 		post.Buttons = []Button{t.replyButton(e.Ref), {Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 		t.toAsker(&e, post)
 	case ActNotOurs:
@@ -125,20 +156,52 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		if !open {
-			return refuse("answered-already")
+			tooLate()
+			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
-		t.event(&e, "not-ours", text)
+		t.event(&e, "not-ours", said)
 		t.endHolding(e, "dealt-with")
-		post := t.relayPost(e, "relay-not-ours", text)
+		post := t.relayPost(e, "relay-not-ours", said)
+		post.Buttons = nil
+		t.toAsker(&e, post)
+	case ActFalse:
+		if !open || !e.Urgent {
+			refuse("done-already")
+			return nil
+		}
+		e.State, e.ClosedAt = Closed, t.m.At
+		t.event(&e, "false-alarm", "")
+		t.endHolding(e, "dealt-with")
+		post := t.relayPost(e, "relay-false-alarm", t.say("false-alarm", with))
 		post.Buttons = nil
 		t.toAsker(&e, post)
 	case ActClose:
 		if e.State != Answered {
-			return refuse("done-already")
+			refuse("done-already")
+			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
 		t.event(&e, "closed", "")
+	case ActHarmless:
+		if missing() {
+			return nil
+		}
+		if !e.wasHarmless() {
+			refuse("done-already")
+			return nil
+		}
+		lane, ok := t.base.Entry(e.Topic)
+		if !ok || lane.Lane() == "" {
+			refuse("expired")
+			return nil
+		}
+		from := fmt.Sprintf("%s, false alarm of %s", e.Ref, t.m.At.Format("2 January 2006"))
+		if err := t.b.folder.AddHarmless(ctx, lane.ID, from, limit(said, maxHarmless)); err != nil {
+			return t.notWritten(err, FieldText, FieldText)
+		}
+		t.event(&e, "learnt", "")
+		t.Reply.Notice = t.say("learnt", nil)
 	case ActPromote:
 		return t.promote(ctx, e, p)
 	}
@@ -191,15 +254,32 @@ var slugPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
 func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	entry := knowledge.Entry{
 		ID:       strings.TrimSpace(p.Fields[FieldSlug]),
-		Title:    oneLine(Clean(p.Fields[FieldTitle])),
-		Body:     Clean(p.Fields[FieldText]),
+		Title:    oneLine(text.Clean(p.Fields[FieldTitle])),
+		Body:     text.Clean(p.Fields[FieldText]),
 		Source:   "answer of " + t.base.Local().Comms.Name + " " + t.m.At.Format("2 January 2006"),
 		ReviewBy: t.m.At.AddDate(1, 0, 0),
 	}
 	for line := range strings.Lines(p.Fields[FieldAskedAs]) {
 		if line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "- ")); line != "" {
-			entry.Phrasings = append(entry.Phrasings, Clean(line))
+			entry.Phrasings = append(entry.Phrasings, text.Clean(line))
 		}
+	}
+	topic, ok := t.base.Entry(e.Topic)
+	if ok && topic.Route == knowledge.Comms {
+		asked := topic.AskedAs()
+		for line := range strings.Lines(p.Fields[FieldTicked]) {
+			if i, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && i >= 0 && i < len(asked) {
+				entry.Phrasings = append(entry.Phrasings, asked[i])
+			}
+		}
+		if p.Fields[FieldPlace] == placeTopic {
+			entry.ID = topic.ID
+			if entry.Title == titleOf(e) { // as the form had it
+				entry.Title = topic.Title
+			}
+			entry.Phrasings = append(entry.Phrasings, topic.Phrasings...)
+		}
+		entry.Phrasings = unique(entry.Phrasings)
 	}
 	errs := map[string]string{}
 	if asked, of := t.askedAlready(entry); of != nil {
@@ -228,17 +308,10 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 		return nil
 	}
 	if err := t.b.folder.Save(ctx, entry); err != nil {
-		var problems knowledge.Problems
-		switch {
-		case errors.Is(err, knowledge.ErrReadOnly):
-			t.Reply.Errors = map[string]string{FieldSlug: t.say("read-only", nil)}
+		if errors.Is(err, knowledge.ErrReadOnly) {
 			t.Reply.File = string(t.b.folder.Format(entry))
-		case errors.As(err, &problems):
-			t.Reply.Errors = map[string]string{FieldText: t.say("field-problems", map[string]string{"Reason": problems[0].Message})}
-		default:
-			return fmt.Errorf("save entry %s: %w", entry.ID, err)
 		}
-		return nil
+		return t.notWritten(err, FieldSlug, FieldText)
 	}
 	t.base = t.b.folder.Base() // with the new entry
 	e.Entry = entry.ID
@@ -252,11 +325,37 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	return nil
 }
 
+// notWritten says beside the fields of a form why the folder did not take what it holds:
+// beside one where nothing can be written, beside the other what is wrong with it.
+func (t *turn) notWritten(err error, readOnly, wrong string) error {
+	var problems knowledge.Problems
+	switch {
+	case errors.Is(err, knowledge.ErrReadOnly):
+		t.Reply.Errors = map[string]string{readOnly: t.say("read-only", nil)}
+	case errors.As(err, &problems):
+		t.Reply.Errors = map[string]string{wrong: t.say("field-problems", map[string]string{"Reason": problems[0].Message})}
+	default:
+		return err
+	}
+	return nil
+}
+
+// unique leaves out what stands in a list already.
+func unique(list []string) []string {
+	var kept []string
+	for _, s := range list {
+		if !slices.ContainsFunc(kept, func(k string) bool { return sameText(k, s) }) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
 // askedAlready finds a phrasing of an entry that another one has.
 func (t *turn) askedAlready(entry knowledge.Entry) (string, *knowledge.Entry) {
 	for _, e := range t.base.Entries() {
 		for _, asked := range entry.Phrasings {
-			if e.ID != entry.ID && slices.ContainsFunc(e.Phrasings, func(p string) bool { return strings.EqualFold(p, asked) }) {
+			if e.ID != entry.ID && e.Route != knowledge.Comms && slices.ContainsFunc(e.AskedAs(), func(p string) bool { return strings.EqualFold(p, asked) }) {
 				return asked, e
 			}
 		}

@@ -6,8 +6,10 @@
 // communications team keep. Package canteen/knowledge reads it, and nothing here
 // knows a sentence of its own: entries answer, and the folder's wording says the
 // rest. Package canteen/knowledge/match ranks the entries for a question and says
-// how sure it is; it knows no more of them than how they are asked for. Package
-// canteen/knowledge/embed may help it with a server's sentence embeddings.
+// how sure it is, by their words and, with the sentence encoder of
+// canteen/knowledge/match/encoder, by their meaning; it knows no more of them than how
+// they are asked for. Package canteen/knowledge/text is the one reading of what people
+// write, for all of them.
 //
 // An adapter (canteen/adapters/slack, teams, web) makes a [Message] of what a
 // person wrote or pressed, and hands it to [Bot.Handle], which goes three steps:
@@ -41,8 +43,7 @@
 // Package canteen/bot/store keeps it all, in SQLite or PostgreSQL by one SQL text.
 // Command canteen/cmd/canteen puts the parts together. Imports run one way:
 //
-//	knowledge/match ← knowledge ← bot ← {bot/store, adapters/*} ← cmd
-//	knowledge/match ← knowledge/embed ← cmd
+//	knowledge/text ← knowledge/match ← knowledge ← bot ← {bot/store, adapters/*} ← cmd
 //
 // The conversation's tests are plays that anybody can read, in testdata.
 package bot

@@ -21,6 +21,7 @@ type Question struct {
 	In         Place             `json:"in"`
 	Direct     Place             `json:"direct,omitempty"`
 	Where      string            `json:"where,omitempty"`
+	Link       string            `json:"link,omitempty"`
 	Open       bool              `json:"open,omitempty"`
 	Inline     bool              `json:"inline,omitempty"`
 	Text       string            `json:"text"`
@@ -31,7 +32,8 @@ type Question struct {
 	Candidates []match.Candidate `json:"candidates,omitempty"`
 	Feedback   string            `json:"feedback,omitempty"` // "", helped, not-meant, ask-comms, none, chose, no-help
 	Message    string            `json:"message,omitempty"`  // the delivery that shows it to the asker, which updates replace
-	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to
+	Said       string            `json:"said,omitempty"`     // Message.Said of what asked it
+	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to; the last, as the store looks for it there
 }
 
 // Ref is the number of an escalation, which a person can read out: C-42.
@@ -78,12 +80,16 @@ type Escalation struct {
 	Pressed  bool       `json:"pressed,omitempty"`
 	Question QuestionID `json:"question"`
 	Asker    Person     `json:"asker"`
-	In       Place      `json:"in"` // where the answer goes
+	In       Place      `json:"in"`               // where the answer goes
+	Direct   Place      `json:"direct,omitempty"` // where else, when In cannot be reached any more
 	Where    string     `json:"where,omitempty"`
+	Link     string     `json:"link,omitempty"` // to the question where it was asked
 	Open     bool       `json:"open,omitempty"` // asked where others read along
 	// Anonymous: comms never see who asked. It can be asked for until a claim.
 	Anonymous  bool              `json:"anonymous,omitempty"`
 	Text       string            `json:"text"`
+	EditedAt   time.Time         `json:"edited_at,omitzero"` // by the asker, after it came to comms
+	Attached   []Attached        `json:"attached,omitempty"`
 	Additions  []string          `json:"additions,omitempty"` // what the asker added, and replied
 	Topic      string            `json:"topic,omitempty"`     // the comms or lane entry that it matched
 	Candidates []match.Candidate `json:"candidates,omitempty"`
@@ -108,7 +114,7 @@ type Escalation struct {
 // Event is one step in an escalation's life.
 type Event struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"`        // opened, added, claimed, given-back, assigned, asked-back, replied, answered, corrected, reopened, withdrawn, anonymous, not-ours, promoted, offered, closed, reminded
+	What string    `json:"what"`        // opened, added, claimed, given-back, assigned, asked-back, replied, answered, corrected, reopened, withdrawn, anonymous, not-ours, promoted, offered, closed, reminded, learnt, edited, deleted, undelivered
 	By   Person    `json:"by,omitzero"` // nobody for the asker's own steps
 	Text string    `json:"text,omitempty"`
 }

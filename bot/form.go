@@ -1,13 +1,17 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"canteen/knowledge"
+	"canteen/knowledge/text"
 )
 
 // Form gives the form that a press opens, filled in as far as it can be. It is a
@@ -51,6 +55,10 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 		f.Title, f.Fields = "Answer "+e.Ref.String(), area("Answer", "")
 	case ActCorrect:
 		f.Title, f.Fields = "Correct "+e.Ref.String(), area("Answer", e.Answer)
+		if x, ok := b.Base().Draft(e.Entry); ok && e.promoted() {
+			f.Fields = append(f.Fields, Field{Name: FieldPlace, Label: "The FAQ entry made of it", Kind: Pick, Value: PlaceEntry, Choices: []Choice{
+				{Label: limit(fmt.Sprintf("Change “%s” too", x.Title), 70), Value: PlaceEntry}, {Label: "Leave it as it is", Value: placeNew}}})
+		}
 	case ActAskBack:
 		f.Title, f.Fields = "Ask back", area("Your question to the asker", "")
 	case ActNotOurs:
@@ -78,6 +86,9 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	case ActAssign:
 		f.Title, f.Submit = "Assign "+e.Ref.String(), "Assign"
 		f.Fields = []Field{{Name: FieldPerson, Label: "To", Kind: People}}
+	case ActHarmless:
+		f.Title, f.Submit = "No emergency", "Save"
+		f.Intro, f.Fields = b.say("form-harmless", nil), []Field{{Name: FieldText, Label: "Words that are no emergency", Kind: Line, Value: limit(oneLine(e.Text), maxHarmless), Max: maxHarmless}}
 	case ActPromote:
 		f.Title, f.Submit = "Add to the FAQ", "Add"
 		f.Intro, f.Fields = b.promoteFields(e)
@@ -87,42 +98,93 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	return f, nil
 }
 
+// maxHarmless is the longest sentence that lanes learn from, in characters.
+const maxHarmless = 300
+
 // nearEnough is the confidence from which an entry is named as one that may hold
 // the answer already: below it, an entry is about something else.
 const nearEnough = 0.25
 
-// promoteFields fill in the form that makes an entry of an answer. Where the
-// question matched a comms entry, the new one takes its place, phrasings and all.
+// maxTicks is how many ways of asking a topic has for comms to tick.
+const maxTicks = 8
+
+// promoteFields fill in the form that makes an entry of an answer: a new one, for the
+// question's own words and those that comms tick. Where the question matched a comms
+// entry, it may take that one's place instead, and the form says for which questions.
 func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 	base := b.Base()
-	title := upperFirst(limit(firstSentence(e.Text), 80))
-	id := "answers/" + slug(title)
-	asked := []string{oneLine(e.Text)}
-	if topic, ok := base.Entry(e.Topic); ok && topic.Route == knowledge.Comms {
-		title, id = topic.Title, topic.ID
-		for _, p := range topic.Phrasings {
-			if !strings.EqualFold(p, asked[0]) {
-				asked = append(asked, p)
-			}
-		}
-	}
+	title := titleOf(e)
 	intro := b.say("form-promote", nil)
 	found := base.Index().Rank(e.Text, maxCandidates)
 	var near []string
 	for _, c := range found.Candidates {
 		if x, ok := base.Entry(c.ID); ok && x.Route == knowledge.Answered && c.Confidence >= nearEnough {
-			near = append(near, fmt.Sprintf("- %s (%.2f)", plain(x.Title), c.Confidence))
+			near = append(near, fmt.Sprintf("- %s (%s)", plain(x.Title), likelihood(c.Confidence)))
 		}
 	}
 	if len(near) > 0 {
 		intro = join(intro, b.say("form-promote-near", nil), strings.Join(near, "\n"))
 	}
-	return intro, []Field{
+	fields := []Field{
 		{Name: FieldTitle, Label: "Title", Hint: "A short statement, not a question.", Kind: Line, Value: title, Max: 120},
 		{Name: FieldText, Label: "Answer", Kind: Area, Value: e.Answer, Max: 3000},
-		{Name: FieldAskedAs, Label: "Asked as", Hint: "One way of asking on each line.", Kind: Area, Value: limitLines(asked, 3000), Max: 3000},
-		{Name: FieldSlug, Label: "Where it is kept", Hint: "For example, answers/filming-at-work.", Kind: Line, Value: id, Max: 120},
+		{Name: FieldAskedAs, Label: "Asked as", Hint: "One way of asking on each line.", Kind: Area, Value: limit(oneLine(e.Text), 3000), Max: 3000},
 	}
+	topic, ok := base.Entry(e.Topic)
+	if ok && topic.Route == knowledge.Comms {
+		var ticks []Choice
+		for _, asked := range alike(e.Text, topic.AskedAs(), maxTicks) {
+			if len(asked) <= 150 {
+				ticks = append(ticks, Choice{Label: asked, Value: strconv.Itoa(slices.Index(topic.AskedAs(), asked))})
+			}
+		}
+		if len(ticks) > 0 {
+			fields = append(fields, Field{Name: FieldTicked, Label: "Also for these", Hint: "Tick those that this answers too.", Kind: Many, Choices: ticks, Optional: true})
+		}
+		fields = append(fields, Field{Name: FieldPlace, Label: "What becomes of it", Kind: Pick, Value: placeNew, Choices: []Choice{
+			{Label: "A new entry, for the questions above alone", Value: placeNew},
+			{Label: limit(fmt.Sprintf("In the place of “%s”", topic.Title), 70), Value: placeTopic},
+		}})
+		intro = join(intro, b.say("form-promote-topic", map[string]string{"Title": plain(topic.Title), "Count": strconv.Itoa(len(topic.AskedAs())), "Reason": bulletsOf(alike(e.Text, topic.AskedAs(), 4))}))
+	}
+	return intro, append(fields, Field{Name: FieldSlug, Label: "Where it is kept", Hint: "For example, answers/filming-at-work.", Kind: Line, Value: "answers/" + slug(title), Max: 120})
+}
+
+// titleOf is the title of an entry made of a question, for a start.
+func titleOf(e Escalation) string { return upperFirst(limit(firstSentence(e.Text), 80)) }
+
+// What becomes of an answer that is added to the FAQ, as FieldPlace has it.
+const (
+	placeNew   = "new"
+	PlaceEntry = "entry" // of a correction
+	placeTopic = "topic"
+)
+
+func bulletsOf(list []string) string {
+	s := ""
+	for _, x := range list {
+		s += "- " + plain(x) + "\n"
+	}
+	return strings.TrimSuffix(s, "\n")
+}
+
+// alike gives up to n of a list, those first that have most words in common with a text.
+func alike(said string, list []string, n int) []string {
+	words := map[string]bool{}
+	for _, w := range text.Words(said) {
+		words[w] = true
+	}
+	common := func(s string) (n int) {
+		for _, w := range text.Words(s) {
+			if words[w] && !text.IsCommon(w) {
+				n++
+			}
+		}
+		return n
+	}
+	sorted := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return sameText(s, said) })
+	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(common(b), common(a)) })
+	return sorted[:min(n, len(sorted))]
 }
 
 // lastAsked is what comms asked the asker last.
@@ -133,18 +195,6 @@ func lastAsked(e Escalation) string {
 		}
 	}
 	return ""
-}
-
-// limitLines joins as many lines as fit.
-func limitLines(lines []string, n int) string {
-	s := ""
-	for _, l := range lines {
-		if len(s)+len(l)+1 > n {
-			break
-		}
-		s += l + "\n"
-	}
-	return strings.TrimSuffix(s, "\n")
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
@@ -188,9 +238,9 @@ var markdownEscaper = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_",
 
 // Suggest finds entries for a type-ahead by a few letters of their titles or
 // phrasings.
-func (b *Bot) Suggest(text string, n int) []Choice {
+func (b *Bot) Suggest(typed string, n int) []Choice {
 	var list []Choice
-	for _, s := range b.Base().Suggest(limit(Clean(text), 100), n) {
+	for _, s := range b.Base().Suggest(limit(text.Clean(typed), 100), n) {
 		list = append(list, Choice{s.Title, s.ID})
 	}
 	return list

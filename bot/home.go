@@ -46,7 +46,7 @@ const (
 // Home draws a person's home page. It is a read.
 func (b *Bot) Home(ctx context.Context, p PersonID) (Home, error) {
 	base := b.Base()
-	h := Home{Privacy: b.say("privacy", nil)}
+	h := Home{Privacy: join(b.say("urgent-help", nil), b.say("privacy", nil))}
 	show := func(e *knowledge.Entry) Button {
 		return Button{Label: e.Title, Press: Press{Action: ActShow, Entry: e.ID}}
 	}
@@ -55,7 +55,7 @@ func (b *Bot) Home(ctx context.Context, p PersonID) (Home, error) {
 			continue
 		}
 		dir, _, _ := strings.Cut(e.ID, "/")
-		name := topicName(dir)
+		name := base.TopicTitle(dir)
 		i := slices.IndexFunc(h.Topics, func(t Topic) bool { return t.Name == name })
 		if i < 0 {
 			h.Topics = append(h.Topics, Topic{Name: name})
@@ -68,7 +68,12 @@ func (b *Bot) Home(ctx context.Context, p PersonID) (Home, error) {
 		return h, fmt.Errorf("popular entries: %w", err)
 	}
 	for _, id := range popular {
-		if e, ok := base.Entry(id); ok && e.Route == knowledge.Answered {
+		e, ok := base.Entry(id)
+		if !ok || e.Route != knowledge.Answered {
+			continue
+		}
+		// Counted under an id of before the first release, too.
+		if !slices.ContainsFunc(h.Popular, func(b Button) bool { return b.Press.Entry == e.ID }) {
 			h.Popular = append(h.Popular, show(e))
 		}
 	}
@@ -90,24 +95,6 @@ func (b *Bot) Home(ctx context.Context, p PersonID) (Home, error) {
 		h.Mine = append(h.Mine, m)
 	}
 	return h, nil
-}
-
-// topicName is a folder's name as people read it.
-func topicName(dir string) string {
-	switch dir {
-	case "facebook", "youtube", "linkedin":
-		return map[string]string{"facebook": "Facebook", "youtube": "YouTube", "linkedin": "LinkedIn"}[dir]
-	case "twitter":
-		return "X (formerly Twitter)"
-	case "nhs-employers":
-		return "NHS Employers"
-	}
-	// The topics that the guide leaves open become answered entries in their place.
-	s := strings.ReplaceAll(strings.TrimPrefix(dir, "open-"), "-", " ")
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // Forget erases what is kept of a person: their questions and what was written to

@@ -69,10 +69,45 @@ type Message struct {
 	// Where is the name of the place for comms to read after a claim, such as
 	// "#ward-7"; empty for a private conversation.
 	Where string
+	// Link leads to what was said, in a place that everybody in the organisation can read;
+	// empty in any other.
+	Link  string
 	Text  string
 	Press *Press
 	At    time.Time
+	// Said is the one of Keys that names the message itself: what was made of it is
+	// found by it when it is edited or deleted.
+	Said string
+	// Change says that the message of that Said is not new.
+	Change Change
+	// Above is what others wrote above a message that calls the bot. It is read where
+	// Text says nothing of its own, and never stored.
+	Above string
+	// Attached is what came with it that the bot cannot read.
+	Attached []Attached
+	// Under is set on what somebody wrote in the thread of a card: the platform's id of
+	// the card's message in In, as Posted.ID has it.
+	Under string
 }
+
+// Change is what became of a message.
+type Change string
+
+// The changes.
+const (
+	Edited  Change = "edited"  // Text is new
+	Deleted Change = "deleted" // there is no Text any more
+)
+
+// Attached is a kind of thing that comes with a message and that the bot cannot read.
+type Attached string
+
+// The kinds, as comms read them.
+const (
+	Picture   Attached = "a picture"
+	File      Attached = "a file"
+	Forwarded Attached = "a forwarded message"
+)
 
 // Press is a button, a menu or a form that a person used. Everything in it comes
 // from outside: Handle checks who may do what from the store alone.
@@ -85,6 +120,9 @@ type Press struct {
 	// On is the platform's id of the message pressed on, as Posted.ID has it, for
 	// presses that carry nothing else: a platform's own thumbs.
 	On string `json:"-"`
+	// Thumb says that it is a platform's own thumb, which may come with words in FieldText
+	// and without On.
+	Thumb bool `json:"-"`
 }
 
 // Action says what a press asks for.
@@ -104,6 +142,8 @@ const (
 	ActNoHelp    Action = "no-help"    // comms' answer did not help: reopen
 	ActThanks    Action = "thanks"     // comms' answer helped: close
 	ActHandOff   Action = "hand-off"   // form: pass on what a private lane kept back; Press.Entry is the lane
+	ActNotThis   Action = "not-this"   // the steps of a lane were shown, and it is no emergency
+	ActPassOn    Action = "pass-on"    // pass the words in FieldText to comms, of which nothing was kept
 	ActShow      Action = "show-entry" // show the entry Press.Entry: a related one, one from the home page
 	ActGreet     Action = "greet"      // the person has just got the bot: say hello, once
 )
@@ -112,21 +152,25 @@ const (
 const (
 	ActClaim    Action = "claim"
 	ActGiveBack Action = "give-back"
-	ActAssign   Action = "assign"    // form
-	ActAnswer   Action = "answer"    // form; the first answer wins
-	ActCorrect  Action = "correct"   // form: replace an answer that was sent
-	ActAskBack  Action = "ask-back"  // form
-	ActUseEntry Action = "use-entry" // form
-	ActReuse    Action = "reuse"     // form, filled in from the escalation whose number is in FieldFrom
-	ActNotOurs  Action = "not-ours"  // form
-	ActPromote  Action = "promote"   // form: add to the FAQ
-	ActClose    Action = "close"     // nothing more to do
+	ActAssign   Action = "assign"      // form
+	ActAnswer   Action = "answer"      // form; the first answer wins
+	ActCorrect  Action = "correct"     // form: replace an answer that was sent
+	ActAskBack  Action = "ask-back"    // form
+	ActUseEntry Action = "use-entry"   // form
+	ActReuse    Action = "reuse"       // form, filled in from the escalation whose number is in FieldFrom
+	ActNotOurs  Action = "not-ours"    // form
+	ActFalse    Action = "false-alarm" // an urgent one that is no emergency
+	ActHarmless Action = "harmless"    // form: have the lanes learn that words are no emergency
+	ActPromote  Action = "promote"     // form: add to the FAQ
+	ActClose    Action = "close"       // nothing more to do
+	ActSend     Action = "send"        // send FieldText, which was written under the card, as the answer
+	ActKeep     Action = "keep"        // what was written under the card is not for the asker
 )
 
 // comms tells the actions that only members of comms may take.
 func (a Action) comms() bool {
 	switch a {
-	case ActClaim, ActGiveBack, ActAssign, ActAnswer, ActAskBack, ActCorrect, ActUseEntry, ActReuse, ActNotOurs, ActPromote, ActClose:
+	case ActClaim, ActGiveBack, ActAssign, ActAnswer, ActAskBack, ActCorrect, ActUseEntry, ActReuse, ActNotOurs, ActFalse, ActHarmless, ActPromote, ActClose, ActSend, ActKeep:
 		return true
 	}
 	return false
@@ -141,6 +185,8 @@ const (
 	FieldPersonName = "person_name"
 	FieldTitle      = "title"   // promote: the entry's title
 	FieldAskedAs    = "askedas" // promote: one phrasing a line
+	FieldTicked     = "ticked"  // promote: which of the topic's ways of asking, by number, one a line
+	FieldPlace      = "place"   // promote: a new entry, or in the place of the topic
 	FieldSlug       = "id"      // promote: the entry's id
 	FieldFrom       = "from"    // reuse: the number of the escalation whose answer is used
 )
@@ -155,6 +201,10 @@ type Reply struct {
 	// for the one who wrote too much at once. An adapter shows it to them alone, or
 	// drops it where it cannot.
 	Notice string `json:"notice,omitempty"`
+	// Aside is shown to the one who wrote and to nobody else, where they wrote if the
+	// platform can, at once and by the adapter itself: it holds words of which nothing is
+	// to be stored, so that it is not sent again when it gets lost.
+	Aside *Post `json:"-"`
 	// Errors are sentences for the fields of a form that was refused, by
 	// Field.Name. The form stays open and nothing has changed.
 	Errors map[string]string `json:"errors,omitempty"`

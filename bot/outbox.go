@@ -85,6 +85,18 @@ type Outbox struct {
 	free     chan struct{}
 	running  sync.WaitGroup
 	observe  func(adapter string, o Outcome, lag time.Duration)
+
+	undelivered func(ctx context.Context, d Delivery) error
+}
+
+// Direct sends a delivery at once, without the queue: see [Config.Direct].
+func (o *Outbox) Direct(ctx context.Context, d Delivery) error {
+	sender := o.senders[d.To.Adapter()]
+	if sender == nil {
+		return fmt.Errorf("send directly to %s: %w", d.To.Adapter(), ErrForbidden)
+	}
+	_, err := sender.Send(ctx, d)
+	return err
 }
 
 // OutboxConfig is what an Outbox is made of.
@@ -95,6 +107,9 @@ type OutboxConfig struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Slots   int // how many are sent at the same time; default 64
+	// Undelivered, when set, is told of a delivery before it is given up. While it fails,
+	// the delivery is tried again.
+	Undelivered func(ctx context.Context, d Delivery) error
 	// Observe, when set, is told of every settled attempt, and how long after its
 	// making.
 	Observe func(adapter string, o Outcome, lag time.Duration)
@@ -102,7 +117,7 @@ type OutboxConfig struct {
 
 // NewOutbox makes an Outbox. Run starts it.
 func NewOutbox(c OutboxConfig) *Outbox {
-	o := &Outbox{queue: c.Queue, senders: c.Senders, owner: c.Owner, now: c.Now, log: c.Log, slots: c.Slots, observe: c.Observe}
+	o := &Outbox{queue: c.Queue, senders: c.Senders, owner: c.Owner, now: c.Now, log: c.Log, slots: c.Slots, observe: c.Observe, undelivered: c.Undelivered}
 	for name := range c.Senders {
 		o.adapters = append(o.adapters, name)
 	}
@@ -117,6 +132,9 @@ func NewOutbox(c OutboxConfig) *Outbox {
 	}
 	if o.slots == 0 {
 		o.slots = 64
+	}
+	if o.undelivered == nil {
+		o.undelivered = func(context.Context, Delivery) error { return nil }
 	}
 	if o.observe == nil {
 		o.observe = func(string, Outcome, time.Duration) {}
@@ -173,6 +191,12 @@ func (o *Outbox) deliver(ctx context.Context, d Delivery) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime-5*time.Second)
 	defer cancel()
 	s := o.try(ctx, d)
+	if s.Outcome == Parked {
+		if err := o.undelivered(ctx, d); err != nil {
+			o.log.Error("outbox: nobody could be told of what did not get through", "delivery", d.ID, "error", err)
+			s.Outcome, s.Due = Again, o.now().Add(longestWait/60)
+		}
+	}
 	s.Delivery, s.Owner = d, o.owner
 	if err := o.settle(ctx, s); err != nil {
 		if errors.Is(err, ErrGone) {

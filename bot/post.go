@@ -45,12 +45,16 @@ type Post struct {
 	Urgent bool `json:"urgent,omitempty"`
 }
 
-// Fact is a labelled line; Value is plain text, Time is shown in the reader's zone
+// Fact is a labelled line. Value is plain text; Time is shown in the reader's zone
 // after it when it is set.
 type Fact struct {
-	Label string    `json:"l"`
-	Value string    `json:"v,omitempty"`
-	Time  time.Time `json:"t,omitzero"`
+	Label string `json:"l"`
+	Value string `json:"v,omitempty"`
+	// Person, when set, is who Value names: an adapter of theirs may show them by its own
+	// means, which are always up to date.
+	Person PersonID  `json:"p,omitempty"`
+	Link   string    `json:"u,omitempty"` // an address that Value leads to
+	Time   time.Time `json:"t,omitzero"`
 }
 
 // Button is something to press. Form says that pressing it opens the form that
@@ -88,6 +92,7 @@ const (
 	Area   FieldKind = "area"   // several lines
 	Search FieldKind = "search" // an entry, found by Bot.Suggest
 	Pick   FieldKind = "pick"   // one of Field.Choices
+	Many   FieldKind = "many"   // any of Field.Choices: their Values, one a line
 	People FieldKind = "people" // a member of comms, picked by the adapter's own means or from Choices
 )
 

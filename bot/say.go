@@ -13,9 +13,10 @@ import (
 var labels = map[string]string{
 	"helped": "That helped", "not-meant": "Not what I meant", "ask-comms": "Ask comms", "ask-comms-anyway": "Ask comms anyway",
 	"none": "None of these", "withdraw": "Withdraw", "anonymous": "Ask without my name", "reply": "Reply to comms",
-	"no-help": "That did not help", "thanks": "That helped", "hand-off": "Pass it on",
+	"no-help": "That did not help", "thanks": "That helped", "hand-off": "Pass it on", "not-this": "Not this",
 	"claim": "Claim", "give-back": "Give back", "assign": "Assign", "answer": "Answer", "correct": "Correct the answer", "ask-back": "Ask back",
-	"use-entry": "Use an entry", "not-ours": "Not for us", "promote": "Add to the FAQ", "close": "Close",
+	"use-entry": "Use an entry", "not-ours": "Not for us", "false-alarm": "False alarm", "harmless": "Learn from this", "promote": "Add to the FAQ", "close": "Close",
+	"send": "Send as the answer", "keep": "Keep among ourselves", "pass-on": "Ask comms",
 }
 
 func (t *turn) label(name string) string { return labels[name] }
@@ -43,6 +44,15 @@ func (t *turn) tell(p Post) string {
 		return "" // what one person sees among many cannot be changed
 	}
 	return d.ID
+}
+
+// put shows a post in the place of the one that a delivery has posted, or as a new one.
+func (t *turn) put(id string, p Post) string {
+	if id == "" {
+		return t.tell(p)
+	}
+	t.update(id, p)
+	return id
 }
 
 // tellAlone shows a post to who wrote and to nobody else.
@@ -78,6 +88,10 @@ func (t *turn) unkept() {
 
 // greet adds, once for each person, what is kept of what they write.
 func (t *turn) greet(p Post) Post {
+	if len(t.m.Attached) > 0 && !t.saidUnseen && p.Text != t.say("cannot-see", nil) {
+		t.saidUnseen = true
+		p.Note = join(t.say("cannot-see-too", nil), p.Note)
+	}
 	if c := t.known.Contact; t.hidden || c != nil && !c.FirstAt.IsZero() || t.Person != nil && !t.Person.FirstAt.IsZero() {
 		return p
 	}
@@ -187,6 +201,16 @@ func (t *turn) answerPost(q Question, e *knowledge.Entry) Post {
 	return p
 }
 
+// likelyPost shows an entry that is likely the answer, and what else may be meant.
+func (t *turn) likelyPost(q Question, d Likely) Post {
+	p := t.answerPost(q, d.Entry)
+	p.Text, p.Related = join(t.say("likely", nil), p.Text), nil
+	for _, e := range d.Options {
+		p.Options = append(p.Options, Button{Label: e.Title, Press: Press{Action: ActChoose, Question: q.ID, Entry: e.ID}})
+	}
+	return p
+}
+
 func (t *turn) clarifyPost(q Question, options []*knowledge.Entry, wording string) Post {
 	if len(options) == 0 {
 		wording += "-none"
@@ -214,7 +238,11 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	p := Post{Kind: KindHolding, Text: t.say("holding", with)}
 	switch {
 	case e.Urgent && topic != nil:
-		p = stepsPost(topic, t.say("urgent-note", with))
+		note := "urgent-note"
+		if !t.base.Local().Open(t.m.At) {
+			note = "urgent-unseen"
+		}
+		p = stepsPost(topic, t.say(note, with))
 	case e.Pressed && topic == nil:
 		p.Text = t.say("holding-topic", with)
 	case topic != nil:
@@ -223,7 +251,13 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	if e.Open && !e.Urgent {
 		p.Note = t.say("open-channel", with)
 	}
+	if !e.Urgent {
+		p.Note = join(p.Note, t.say("urgent-help", nil))
+	}
 	p.Buttons = []Button{{Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
+	if e.Urgent && e.Topic != "" {
+		p.Buttons = append([]Button{{Label: t.label("not-this"), Press: Press{Action: ActNotThis, Ref: e.Ref}}}, p.Buttons...)
+	}
 	if !e.Anonymous {
 		p.Buttons = append(p.Buttons, Button{Label: t.label("anonymous"), Press: Press{Action: ActAnonymous, Ref: e.Ref}})
 	}
@@ -252,6 +286,9 @@ func (t *turn) endHolding(e Escalation, wording string) bool {
 // toAsker writes to whoever asked an escalation, wherever that was.
 func (t *turn) toAsker(e *Escalation, p Post) {
 	d := Delivery{ID: t.b.newID(), To: e.In, Post: p, Ref: e.Ref, CreatedAt: t.m.At}
+	if e.Direct != e.In {
+		d.Fallback = e.Direct
+	}
 	t.Deliveries = append(t.Deliveries, d)
 	e.Messages = append(e.Messages, d.ID)
 }

@@ -4,67 +4,157 @@ import (
 	"context"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"canteen/knowledge"
+	"canteen/knowledge/text"
 )
 
 // turn is one Turn in the making.
 type turn struct {
 	Turn
-	b     *Bot
-	base  *knowledge.Base
-	m     Message
-	known Known
+	b          *Bot
+	base       *knowledge.Base
+	m          Message
+	known      Known
+	read       *Thought // of the person's own words; nil where there are none
+	saidUnseen bool     // that what came with the message cannot be read
 	// hidden: nothing that would tell a private lane from silence may be stored.
 	hidden bool
 }
 
 // decide fills the turn. It sends nothing and stores nothing.
 func (t *turn) decide(ctx context.Context) error {
-	if p := t.m.Press; p != nil {
-		if p.Action.comms() {
-			return t.work(ctx, *p)
-		}
+	switch p := t.m.Press; {
+	case p != nil && p.Action.comms():
+		return t.work(ctx, *p)
+	case p != nil:
 		return t.pressed(ctx, *p)
+	case t.m.Under != "" && t.known.Escalation != nil:
+		return t.underCard()
+	case t.m.Change == Deleted:
+		t.deleted()
+		return nil
+	case t.m.Change == Edited && t.known.Question != nil:
+		return t.edited(ctx, *t.known.Question)
+	case t.m.Overheard && !t.follows():
+		return t.unanswered(ctx)
 	}
 	return t.heard(ctx)
+}
+
+// passesBy tells what is nothing to the bot: talk that it overhears and that neither
+// goes on from something of its writer's own nor may be a question in a thread of
+// theirs, and changes to messages of which it made nothing.
+func (t *turn) passesBy() bool {
+	switch {
+	case t.m.Under != "" && (t.known.Escalation != nil || t.m.Overheard):
+		return t.known.Escalation == nil
+	case t.m.Change != "" && t.known.Question == nil:
+		return t.m.Change == Deleted || t.m.Overheard
+	case t.m.Change != "":
+		return false
+	}
+	return t.m.Overheard && !t.follows() && !t.asksOn()
 }
 
 // heard decides on free text. Unless it names one of the entries on offer, it
 // beats a pending choice.
 func (t *turn) heard(ctx context.Context) error {
-	if id, ok := t.chosen(Clean(t.m.Text)); ok {
+	if id, ok := chosen(t.base, t.known.Last, t.m.Text); ok {
 		return t.choose(ctx, t.typed(*t.known.Last), id)
 	}
-	if t.declined(Clean(t.m.Text)) {
+	if declined(t.known.Last, t.m.Text) {
 		return t.toComms(ctx, t.typed(*t.known.Last), Press{Action: ActNone})
 	}
-	start := t.b.now()
-	th := Think(t.base, t.m.Text, t.b.policy)
-	t.b.meter.Matched(t.b.now().Sub(start))
+	th := t.thought()
+	if done, err := t.summoned(ctx, th); done {
+		return err
+	}
 	if d, ok := th.Decision.(Unread); ok {
+		if len(t.m.Attached) > 0 {
+			d.Wording = "cannot-see"
+		}
 		t.tell(t.notice(d.Wording, nil))
 		return nil
 	}
-	if d, ok := th.Decision.(Signpost); ok && d.Entry.Lane() != "" {
-		return t.lane(ctx, th, d.Entry)
+	if lane := th.lane(); lane != nil {
+		return t.lane(ctx, th, lane)
 	}
 	if e := t.followUp(th); e != nil && !t.quiet() {
+		if t.b.policy.own(th.Found) && t.keptBack(th) {
+			return nil
+		}
 		return t.add(*e, th)
 	}
 	if _, ok := th.Decision.(Escalate); ok {
-		if j, ok := t.joined(th); ok {
+		if j, ok := joined(t.base, t.known.Last, th, t.b.policy); ok {
 			th = j
-		} else if t.quiet() {
-			t.hidden = true
-			t.tellAlone(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
+		} else if t.keptBack(th) {
 			return nil
 		}
 	}
 	return t.carryOut(ctx, t.question(th), th)
+}
+
+// keptBack tells whether words go to comms by a press alone, since they may be of the
+// asker's own crisis, or follow one; then it has said so.
+func (t *turn) keptBack(th Thought) bool {
+	if !t.quiet() && !t.b.policy.private(th.Found) {
+		return false
+	}
+	t.hidden = true
+	t.tellAlone(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
+	return true
+}
+
+// thought is what the folder makes of what was written, on its own.
+func (t *turn) thought() Thought {
+	if t.read != nil {
+		return *t.read
+	}
+	return Think(t.base, t.m.Text, t.b.policy)
+}
+
+// summoned answers what others wrote above, where the asker's own words only call the
+// bot: the asker is then who called. It keeps and passes on nothing of a colleague's words
+// before the asker's press; of somebody in danger it shows what to do for them.
+func (t *turn) summoned(ctx context.Context, th Thought) (bool, error) {
+	switch th.Decision.(type) {
+	case Unread, SmallTalk:
+	default:
+		return false, nil
+	}
+	if t.m.Above == "" {
+		return false, nil
+	}
+	above := Think(t.base, limit(t.m.Above, maxText), t.b.policy)
+	if lane := above.lane(); lane != nil {
+		if isOwnCrisis(lane) {
+			if other, ok := t.base.Entry(othersCrisis); ok {
+				lane = other
+			}
+		}
+		t.hidden = true
+		t.count("signpost", lane.ID)
+		p := stepsPost(lane, t.say("private-note", nil))
+		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: lane.ID}, Form: true}}
+		t.tellAlone(p)
+		return true, nil
+	}
+	switch above.Decision.(type) {
+	case Answer, Likely, Clarify, Signpost:
+		said := above
+		if said.Text, said.Removed = th.Text, nil; said.Text == "" {
+			said.Text = t.say("asked-above", nil) // for comms, should it go to them
+		}
+		return true, t.carryOut(ctx, t.question(said), said)
+	case Unread, SmallTalk, Language:
+		return false, nil
+	}
+	t.offerToPassOn("cannot-answer-above", above.Text)
+	return true, nil
 }
 
 // followUp is the asker's own escalation that a text belongs to, or nil: the one
@@ -98,7 +188,7 @@ var goesOn = regexp.MustCompile(`(?i)^(and|also|but|or|what about|how about|what
 // its writer's own: a question that comms have, a choice that is pending, or in a
 // thread an earlier question of theirs, when the folder answers this one too.
 func (t *turn) follows() bool {
-	if _, ok := t.chosen(Clean(t.m.Text)); ok || t.declined(Clean(t.m.Text)) {
+	if _, ok := chosen(t.base, t.known.Last, t.m.Text); ok || declined(t.known.Last, t.m.Text) {
 		return true
 	}
 	if _, unreadable := Unreadable(t.m.Text); unreadable {
@@ -110,13 +200,13 @@ func (t *turn) follows() bool {
 	if !t.m.In.Thread() || t.known.Last == nil {
 		return false
 	}
-	_, ok := Think(t.base, t.m.Text, t.b.policy).Decision.(Answer)
+	_, ok := t.thought().Decision.(Answer)
 	return ok
 }
 
 // question is the record of what was asked.
 func (t *turn) question(th Thought) Question {
-	q := Question{ID: QuestionID(t.b.newID()), Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Open: t.m.Open && !t.m.Inline && !t.m.Alone, Inline: t.m.Inline || t.m.Alone,
+	q := Question{ID: QuestionID(t.b.newID()), Said: t.m.Said, Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Link: t.m.Link, Open: t.m.Open && !t.m.Inline && !t.m.Alone, Inline: t.m.Inline || t.m.Alone,
 		Text: th.Text, At: t.m.At, Decision: th.Decision.decision(), Candidates: th.Found.Candidates}
 	if e := th.Entry(); e != nil {
 		q.Entry = e.ID
@@ -134,12 +224,18 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 			p.Note = t.say("waiting-for-you", map[string]string{"Ref": e.Ref.String()})
 			p.Buttons = append(p.Buttons, t.replyButton(e.Ref))
 		}
-		q.Message = t.tell(p)
+		q.Message = t.put(q.Message, p)
+	case Likely:
+		q.Options = ids(d.Options)
+		q.Message = t.put(q.Message, t.likelyPost(q, d))
 	case Clarify:
 		q.Options = ids(d.Options)
-		q.Message = t.tell(t.clarifyPost(q, d.Options, "clarify"))
+		q.Message = t.put(q.Message, t.clarifyPost(q, d.Options, "clarify"))
 	case Signpost:
-		q.Message = t.tell(t.answerPost(q, d.Entry))
+		q.Message = t.put(q.Message, t.answerPost(q, d.Entry))
+	case Language:
+		q.Candidates, q.Entry = nil, ""
+		q.Message = t.put(q.Message, Post{Kind: KindNotice, Text: d.read(t.base), Buttons: []Button{{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID}}}})
 	case SmallTalk:
 		t.count("smalltalk", d.Entry.ID)
 		t.tell(Post{Kind: KindSmallTalk, Text: d.Entry.Body})
@@ -166,6 +262,7 @@ func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
 	if e.Handoff {
 		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: e.ID}, Form: true}}
 	}
+	p.Buttons = append(p.Buttons, Button{Label: t.label("not-this"), Press: Press{Action: ActNotThis}})
 	t.Person = &Contact{ID: t.m.From.ID, QuietUntil: t.m.At.Add(conversation)}
 	if t.known.Contact != nil {
 		t.Person.FirstAt = t.known.Contact.FirstAt
@@ -178,30 +275,6 @@ func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
 func (t *turn) quiet() bool {
 	c := t.known.Contact
 	return c != nil && t.m.At.Before(c.QuietUntil)
-}
-
-// chosen reads a text as the choice that is pending: its number or its title.
-func (t *turn) chosen(text string) (string, bool) {
-	if t.known.Last == nil || len(t.known.Last.Options) == 0 {
-		return "", false
-	}
-	text = strings.ToLower(strings.Trim(text, " .!)("))
-	for i, id := range t.known.Last.Options {
-		e, ok := t.base.Entry(id)
-		if ok && (text == strconv.Itoa(i+1) || text == strings.ToLower(e.Title)) {
-			return id, true
-		}
-	}
-	return "", false
-}
-
-// declined reads a text as "none of these" to the choice that is pending.
-func (t *turn) declined(text string) bool {
-	if t.known.Last == nil || len(t.known.Last.Options) == 0 {
-		return false
-	}
-	text = strings.ToLower(strings.Trim(text, " .!"))
-	return text == "none" || text == strings.ToLower(t.label("none"))
 }
 
 // typed makes what follows a new message, below what the person has written; the
@@ -246,30 +319,6 @@ func (t *turn) askedBack() *Escalation {
 	return nil
 }
 
-// joined decides on a short follow-up together with the question before it. It
-// never turns a follow-up that names something of its own into an answer about
-// what came before: the follow-up alone must have matched nothing.
-func (t *turn) joined(th Thought) (Thought, bool) {
-	last := t.known.Last
-	if last == nil || last.Text == "" || len(strings.Fields(th.Text)) > followUpWords || th.Entry() != nil {
-		return Thought{}, false
-	}
-	j := Think(t.base, last.Text+" "+th.Text, t.b.policy)
-	if _, ok := j.Decision.(Answer); !ok || th.Found.Covered < followUpCovered {
-		return Thought{}, false
-	}
-	j.Text, j.Removed = th.Text, th.Removed
-	return j, true
-}
-
-// A follow-up is joined with the question before it when it is no longer than
-// this, and when the folder may cover it by itself at all: "and for the ward?"
-// may be joined, "and on TikTok?" may not.
-const (
-	followUpWords   = 8
-	followUpCovered = 0.15
-)
-
 // add puts the asker's words to an escalation of theirs.
 func (t *turn) add(e Escalation, th Thought) error {
 	t.removed(th.Removed)
@@ -304,7 +353,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	if err != nil {
 		return err
 	}
-	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Asker: q.Asker, Where: q.Where, Open: q.Open, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
+	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Direct: q.Direct, Attached: t.m.Attached, Asker: q.Asker, Where: q.Where, Link: q.Link, Open: q.Open, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
 	e.In = q.In
 	if (q.Inline || urgent && q.Open) && q.Direct != "" {
 		e.In = q.Direct
@@ -382,11 +431,18 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 		return nil
 	case ActHandOff:
 		return t.handOff(ctx, p)
+	case ActNotThis:
+		return t.notThis(ctx, p)
+	case ActPassOn:
+		return t.passOn(ctx, p)
 	case ActWithdraw, ActAnonymous, ActReply, ActNoHelp, ActThanks:
 		return t.pressedEscalation(ctx, p)
 	}
 	q := t.known.Question
-	if q == nil && p.On != "" {
+	if p.Thumb && p.Fields[FieldText] != "" && t.feedback(q, p) {
+		return t.lane(ctx, *t.read, t.read.lane())
+	}
+	if p.Thumb && (q == nil || q.Asker.ID != t.m.From.ID) {
 		return t.thumbs(ctx, p)
 	}
 	if q == nil {
@@ -409,6 +465,40 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	}
 	t.Reply.Notice = t.say("expired", nil)
 	return nil
+}
+
+// feedback gives the words that came with a thumb to comms, without who they are of. It
+// tells whether they are an emergency instead: then nothing of them goes on.
+func (t *turn) feedback(q *Question, p Press) bool {
+	if t.read == nil || text.Clean(t.read.Text) == "" {
+		return false
+	}
+	if t.read.lane() != nil {
+		return true
+	}
+	if t.b.policy.private(t.read.Found) {
+		return false // what may be a crisis goes to comms by a press alone
+	}
+	about := ""
+	if q == nil && p.On == "" {
+		q = t.known.Last
+	}
+	if q != nil && q.Asker.ID == t.m.From.ID {
+		if e, ok := t.base.Entry(q.Entry); ok {
+			about = e.Title
+		}
+	}
+	if e := t.known.Escalation; e != nil && e.Asker.ID == t.m.From.ID {
+		about = e.Ref.String()
+	}
+	t.removed(t.read.Removed)
+	t.count("feedback", "", "words")
+	for _, place := range t.b.comms {
+		post := t.notice("feedback", map[string]string{"Title": plain(about)})
+		post.Quote = t.read.Text
+		t.Deliveries = append(t.Deliveries, Delivery{ID: t.b.newID(), To: place, Post: post, CreatedAt: t.m.At})
+	}
+	return false
 }
 
 // thumbs takes a thumb under comms' own answer for what its buttons say. Under any
@@ -522,13 +612,13 @@ func (t *turn) settle(q Question) {
 
 // handOff passes on what the asker of a private lane chose to write.
 func (t *turn) handOff(ctx context.Context, p Press) error {
-	text := Clean(p.Fields[FieldText])
-	if text == "" {
+	said := text.Clean(p.Fields[FieldText])
+	if said == "" {
 		t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
 		return nil
 	}
 	th := Thought{Decision: Escalate{}}
-	th.Text, th.Removed = Redact(limit(text, maxText))
+	th.Text, th.Removed = Redact(limit(said, maxText))
 	t.removed(th.Removed)
 	q := t.question(th)
 	lane, ok := t.base.Entry(p.Entry)
@@ -536,6 +626,10 @@ func (t *turn) handOff(ctx context.Context, p Press) error {
 		lane = nil
 	}
 	q.Inline, q.Open, q.Where, q.Feedback = q.Inline || q.Open, false, "", string(p.Action)
+	q.Link = ""
+	if own := t.read.lane(); isOwnCrisis(own) && p.Entry != own.ID { // they chose to pass it on, and need help all the same
+		t.tellAlone(stepsPost(own, ""))
+	}
 	return t.escalate(ctx, q, lane, lane != nil)
 }
 
@@ -589,8 +683,8 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			t.Reply.Notice = t.say("anonymous", with)
 		}
 	case ActReply:
-		text := Clean(p.Fields[FieldText])
-		if text == "" {
+		said := text.Clean(p.Fields[FieldText])
+		if said == "" {
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
 			return nil
 		}
@@ -598,8 +692,13 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			t.Reply.Notice = t.say("too-late", with)
 			return nil
 		}
+		if lane := t.read.lane(); isOwnCrisis(lane) {
+			return t.lane(ctx, *t.read, lane)
+		} else if lane != nil && lane.Route == knowledge.Urgent {
+			x.Urgent = true
+		}
 		th := Thought{}
-		th.Text, th.Removed = Redact(limit(text, maxText))
+		th.Text, th.Removed = Redact(limit(said, maxText))
 		return t.add(x, th)
 	case ActNoHelp:
 		if wording := notReopened(*e); wording != "" {
@@ -627,6 +726,37 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 	}
 	t.change(x)
 	return nil
+}
+
+// notThis takes an alarm back: comms read that it was none, and the question is read
+// again as if there were no lanes. Of a private lane nothing is kept that could be read
+// again: the person is asked to say it another way.
+func (t *turn) notThis(ctx context.Context, p Press) error {
+	if p.Ref == 0 {
+		t.hidden = true
+		t.tellAlone(t.notice("say-another-way", nil))
+		return nil
+	}
+	e := t.known.Escalation
+	switch {
+	case e == nil:
+		t.Reply.Notice = t.say("expired", nil)
+		return nil
+	case e.Asker.ID != t.m.From.ID:
+		t.Reply.Notice = t.say("forbidden", nil)
+		return nil
+	case !e.State.Pending() || !e.Urgent:
+		t.Reply.Notice = t.say("too-late", map[string]string{"Ref": e.Ref.String()})
+		return nil
+	}
+	x := *e
+	x.State, x.ClosedAt = Closed, t.m.At
+	t.event(&x, "not-this", "")
+	t.endHolding(x, "alarm-ended")
+	t.change(x)
+	t.known.Mine = slices.DeleteFunc(t.known.Mine, func(m Escalation) bool { return m.Ref == x.Ref })
+	th := thinkPast(t.base, x.Text, t.b.policy)
+	return t.carryOut(ctx, t.question(th), th)
 }
 
 // notReopened says why an escalation cannot be reopened, or "".

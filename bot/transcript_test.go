@@ -16,6 +16,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"canteen/bot"
+	"canteen/knowledge"
 )
 
 var update = flag.Bool("update", false, "write what the transcripts give into them")
@@ -42,7 +43,11 @@ func TestTranscripts(t *testing.T) {
 					break // SQLite is slow under the race detector
 				}
 				t.Run(f.Name, func(t *testing.T) {
-					got := play(newWorld(t), string(f.Data))
+					make := newWorld
+					if name := filepath.Base(file); name == "meaning.txtar" {
+						make = newUnderstandingWorld
+					}
+					got := play(make(t), string(f.Data))
 					if got == string(f.Data) {
 						return
 					}
@@ -108,7 +113,7 @@ func (s *stage) say(format string, args ...any) {
 }
 
 var (
-	speaks  = regexp.MustCompile(`^(\w+)( in #[\w-]+)?( thread \d+)?((?: \([a-z ]+\))*): (.*)$`)
+	speaks  = regexp.MustCompile(`^(\w+)( in #[\w-]+)?( thread \d+)?((?: \([a-zA-Z0-9 -]+\))*): ?(.*)$`)
 	presses = regexp.MustCompile(`^(\w+) (presses|opens|submits) ([^:]+?)( on C-\d+)?((?: \([a-z ]+\))*)(?:: (.*))?$`)
 	forges  = regexp.MustCompile(`^(\w+) forges ([a-z-]+)(?:: (.*))?$`)
 	thumbs  = regexp.MustCompile(`^(\w+) puts a thumb (up|down) under the last message$`)
@@ -126,6 +131,15 @@ func (s *stage) do(line string) {
 		s.wait(d)
 	case word == "at":
 		s.wait(at(rest).Sub(s.now()))
+	case word == "report":
+		problems := knowledge.Problems{}
+		for message := range strings.SplitSeq(rest, "; ") {
+			problems = append(problems, knowledge.Problem{Path: "faq/basics/a.md", Line: len(problems) + 1, Column: 1, Message: message})
+		}
+		if err := s.bot.ReportProblems(s.t.Context(), problems); err != nil {
+			s.say("failed: %v", err)
+		}
+		s.delivered()
 	case word == "remind":
 		if err := s.bot.Remind(s.t.Context()); err != nil {
 			s.say("failed: %v", err)
@@ -137,8 +151,14 @@ func (s *stage) do(line string) {
 		}
 	case line == "nothing is sure enough to be answered":
 		p := policy
-		p.Answer, p.Unfitted, p.Covered, p.Offer = 2, 2, .01, .02
+		p.Answer, p.Topic, p.Covered, p.Offer = 2, 2, .01, .02
 		s.make(func(c *bot.Config) { c.Policy, c.Comms = p, []bot.Place{slackComms} })
+	case line == "nothing is surer than likely":
+		p := policy
+		p.Answer, p.Topic, p.Likely, p.Covered, p.Offer = 2, 2, .3, .01, .02
+		s.make(func(c *bot.Config) { c.Policy, c.Comms = p, []bot.Place{slackComms} })
+	case line == "somebody is on call":
+		s.make(func(c *bot.Config) { c.Comms, c.OnCall = []bot.Place{slackComms}, []bot.Place{"slack:C-on-call"} })
 	case line == "comms are on Slack and on Teams":
 		s.make(func(c *bot.Config) { c.Comms = []bot.Place{slackComms, teamsComms} })
 	case line == "the folder cannot be written":
@@ -177,7 +197,7 @@ func (s *stage) act(line string) {
 		}
 		msg := s.from(m[1], last.to)
 		a := map[string]bot.Action{"up": bot.ActHelped, "down": bot.ActNotMeant}[m[2]]
-		msg.Press = &bot.Press{Action: a, On: "on-" + last.id}
+		msg.Press = &bot.Press{Action: a, On: "on-" + last.id, Thumb: true}
 		s.send(m[1], msg)
 		return
 	}
@@ -225,7 +245,8 @@ func (s *stage) act(line string) {
 	}
 	msg := s.from(m[1], in)
 	how(&msg, m[4])
-	msg.Text = text(m[5])
+	said, above, _ := strings.Cut(m[5], "|| ")
+	msg.Text, msg.Above = text(strings.TrimSpace(said)), above
 	s.send(m[1], msg)
 }
 
@@ -234,7 +255,27 @@ func how(m *bot.Message, flags string) {
 	m.Inline = strings.Contains(flags, "(by command)")
 	m.Overheard = strings.Contains(flags, "(not to the bot)")
 	m.Alone = strings.Contains(flags, "(for their eyes only)")
+	if n := numbered.FindStringSubmatch(flags); n != nil {
+		m.Said = "said-" + n[1]
+	}
+	if n := under.FindStringSubmatch(flags); n != nil {
+		m.Under, m.In, m.Open = "on-card-"+n[1]+"-slack", slackComms, true
+	}
+	switch {
+	case strings.Contains(flags, "(edited)"):
+		m.Change = bot.Edited
+	case strings.Contains(flags, "(deleted)"):
+		m.Change = bot.Deleted
+	}
+	if strings.Contains(flags, "(with a picture)") {
+		m.Attached = []bot.Attached{bot.Picture}
+	}
 }
+
+var (
+	numbered = regexp.MustCompile(`\(message (\d+)\)`)
+	under    = regexp.MustCompile(`\(under C-(\d+)\)`)
+)
 
 var repeated = regexp.MustCompile(`^\((\d+) characters of\) (.*)$`)
 
@@ -325,6 +366,11 @@ func (s *stage) send(who string, m bot.Message) {
 	for _, p := range reply.Posts {
 		s.post("to "+who+", in the response", p)
 		s.shown = append(s.shown, &message{"", m.In, m.From.ID, p})
+	}
+	if p := reply.Aside; p != nil {
+		s.check(*p)
+		s.post("to "+who+", aside", *p)
+		s.shown = append(s.shown, &message{"", m.In, m.From.ID, *p})
 	}
 	if reply.Notice != "" {
 		s.say("notice: %s", reply.Notice)

@@ -54,6 +54,7 @@ type Ask struct {
 	Question QuestionID // of a press, or ""
 	Ref      Ref        // of a press, or 0
 	On       string     // of a press, or "": the message in In stands for Question or Ref
+	Said     string     // of a message that was edited or deleted, or "": its Question
 	Since    time.Time  // how far back a conversation reaches
 }
 

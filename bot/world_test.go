@@ -21,6 +21,7 @@ import (
 	"canteen/bot"
 	"canteen/bot/store"
 	"canteen/knowledge"
+	"canteen/knowledge/match/encoder/minilm"
 )
 
 // world is a whole Canteen on one machine: a real store, a small folder, and
@@ -72,7 +73,7 @@ const (
 
 // policy is the shipped one, a little easier: the small folder's confidence is
 // not what the scenes are about.
-var policy = bot.Policy{Answer: .5, Covered: .45, Offer: .05, Lane: .8, Elsewhere: .5, SmallTalk: .5, Unfitted: .5}
+var policy = bot.Policy{Answer: .5, Likely: 2, Topic: .5, Covered: .45, Offer: .05, Lane: .8, Elsewhere: .5, SmallTalk: .5}
 
 type members struct{}
 
@@ -99,7 +100,15 @@ func (f *folder) Base() *knowledge.Base { return f.base }
 func (f *folder) Format(e knowledge.Entry) []byte { return knowledge.Format(e) }
 
 func (f *folder) Save(_ context.Context, e knowledge.Entry) error {
-	with := fstest.MapFS{"faq/" + e.ID + ".md": {Data: knowledge.Format(e)}}
+	return f.write("faq/"+e.ID+".md", knowledge.Format(e))
+}
+
+func (f *folder) AddHarmless(_ context.Context, lane, from, sentence string) error {
+	return f.write("faq/"+lane+".cues", fmt.Appendf(nil, "# %s\nmust not: %s\n", from, sentence))
+}
+
+func (f *folder) write(name string, data []byte) error {
+	with := fstest.MapFS{name: {Data: data}}
 	for name, file := range f.overlay {
 		if _, ok := with[name]; !ok {
 			with[name] = file
@@ -129,6 +138,26 @@ func newWorld(t testing.TB, change ...func(*bot.Config)) *world {
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.make(append([]func(*bot.Config){func(c *bot.Config) { c.Comms = []bot.Place{slackComms} }}, change...)...)
 	return w
+}
+
+// newUnderstandingWorld is a world whose folder is a real one on disk, with the
+// sentence encoder.
+func newUnderstandingWorld(t testing.TB, change ...func(*bot.Config)) *world {
+	e, err := minilm.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/folder")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	f, err := knowledge.Open(ctx, knowledge.Config{Dirs: []string{dir}, Encoder: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(); <-f.Done() })
+	return newWorld(t, append([]func(*bot.Config){func(c *bot.Config) { c.Folder, c.Policy = f, bot.DefaultPolicy }}, change...)...)
 }
 
 // make makes the bot anew over the same store, as a second replica would.

@@ -7,12 +7,18 @@ import (
 	"maps"
 	"math"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
 	"github.com/yuin/goldmark/ast"
+
+	"canteen/knowledge/match"
+	"canteen/knowledge/text"
 )
 
 // The limits of the NHS content style, which Check warns about.
@@ -43,8 +49,8 @@ func (b *Base) Check(now time.Time) Problems {
 		if strings.HasSuffix(e.Title, ".") {
 			p.warn(s.titleAt, "the title ends with a full stop")
 		}
-		if n := len(e.Phrasings); n < minPhrasings {
-			p.warn(s.phrasings[0], "only %d phrasings: with at least %d, better 15, questions find this entry", n, minPhrasings)
+		if n := len(e.Phrasings) + len(e.Asked); n < minPhrasings {
+			p.warn(s.phrasings[0].at, "only %d phrasings: with at least %d, better 5 to 15, questions find this entry", n, minPhrasings)
 		}
 		if !e.ReviewBy.IsZero() && now.After(e.ReviewBy.AddDate(0, 0, 1)) {
 			p.warn(at{1, 1}, "the review was due by %s", e.ReviewBy.Format("2 January 2006"))
@@ -52,9 +58,7 @@ func (b *Base) Check(now time.Time) Problems {
 		b.style(p, s.Body, s.bodyAt, s.titleAt)
 		b.style(p, s.Since, s.sinceAt, s.sinceAt)
 		problems = append(problems, p.problems...)
-		for i, text := range e.Phrasings {
-			asked = append(asked, phrasing{text, e.ID, s.path, s.phrasings[i]})
-		}
+		asked = append(asked, s.askedAs()...)
 	}
 	texts := mapped(asked, func(p phrasing) string { return p.text })
 	nearCopies(texts, texts, func(i, j int) bool {
@@ -68,6 +72,60 @@ func (b *Base) Check(now time.Time) Problems {
 	return problems.sort()
 }
 
+// CheckFound warns of phrasings that do not find their own entry: that a lane or
+// another entry takes, and of entries that most of their phrasings do not find. It asks
+// all of them, which takes some seconds; b is fitted.
+func (b *Base) CheckFound() Problems {
+	var asked []phrasing
+	for _, e := range b.entries {
+		asked = append(asked, b.sources[e.ID].askedAs()...)
+	}
+	took := make([]string, len(asked)) // by phrasing, what took it, or ""
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	ix := b.Index()
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(asked); i = int(next.Add(1)) - 1 {
+				took[i] = b.takes(ix, asked[i])
+			}
+		})
+	}
+	wait.Wait()
+	var problems Problems
+	lost := map[string]int{}
+	for i, x := range asked {
+		if took[i] == "" {
+			continue
+		}
+		lost[x.entry]++
+		problems = append(problems, Problem{x.path, x.at.line, x.at.column, fmt.Sprintf("%q is not found here: %s takes it", x.text, took[i]), true})
+	}
+	for _, e := range b.entries {
+		if n := len(e.Phrasings) + len(e.Asked); lost[e.ID]*2 > n {
+			s := b.sources[e.ID]
+			problems = append(problems, Problem{s.path, s.titleAt.line, s.titleAt.column, fmt.Sprintf("%d of %d phrasings do not find this entry", lost[e.ID], n), true})
+		}
+	}
+	return problems.sort()
+}
+
+// takes is the lane or the other entry that takes a phrasing, or "".
+func (b *Base) takes(ix *match.Index, x phrasing) string {
+	if lane, _ := b.Cue(x.text); lane != nil && lane.ID != x.entry {
+		return lane.ID
+	}
+	found := ix.Rank(x.text, 1)
+	lane := b.byID[x.entry].Lane() != ""
+	switch {
+	case lane && len(found.Lanes) > 0 && found.Lanes[0].ID != x.entry, !lane && found.Alarm > .5:
+		return found.Lanes[0].ID
+	case !lane && len(found.Candidates) > 0 && found.Candidates[0].ID != x.entry:
+		return found.Candidates[0].ID
+	}
+	return ""
+}
+
 // Against reports the phrasings that nearly copy a row of a test file: what
 // is tested with them proves nothing. Small talk is left out: there is no other
 // way to say hi.
@@ -77,23 +135,29 @@ func (b *Base) Against(rows []string) Problems {
 		if e.Route == SmallTalk {
 			continue
 		}
-		s := b.sources[e.ID]
-		for i, text := range e.Phrasings {
-			asked = append(asked, phrasing{text, e.ID, s.path, s.phrasings[i]})
-		}
+		asked = append(asked, b.sources[e.ID].askedAs()...)
 	}
 	var problems Problems
 	nearCopies(mapped(asked, func(p phrasing) string { return p.text }), rows, func(i, j int) bool {
 		a := asked[i]
-		problems = append(problems, Problem{a.path, a.at.line, a.at.column, fmt.Sprintf("%q nearly copies row %d of the test: %q", a.text, j+1, rows[j]), false})
+		problems = append(problems, Problem{a.path, a.at.line, a.at.column, fmt.Sprintf("%q nearly copies a question of the test: %q", a.text, rows[j]), false})
 		return true
 	})
 	return problems.sort()
 }
 
 type phrasing struct {
-	text, entry, path string
-	at                at
+	text, entry string
+	spot
+}
+
+// askedAs are all phrasings of an entry, and where they stand.
+func (s *source) askedAs() (all []phrasing) {
+	spots := slices.Concat(s.phrasings, s.asked)
+	for i, text := range s.AskedAs() {
+		all = append(all, phrasing{text, s.ID, spots[i]})
+	}
+	return all
 }
 
 var (
@@ -104,12 +168,12 @@ var (
 )
 
 // style warns about the sentences and paragraphs of a text.
-func (b *Base) style(p *reporter, text string, start, whole at) {
-	if text == "" {
+func (b *Base) style(p *reporter, md string, start, whole at) {
+	if md == "" {
 		return
 	}
 	values := b.local.values()
-	doc, src := ParseMarkdown(text)
+	doc, src := ParseMarkdown(md)
 	words, sentences, syllables := 0, 0, 0
 	ast.Walk(doc, func(n ast.Node, enter bool) (ast.WalkStatus, error) {
 		if l, ok := n.(*ast.Link); ok && enter && strings.HasSuffix(string(l.Destination), ".md") {
@@ -118,7 +182,7 @@ func (b *Base) style(p *reporter, text string, start, whole at) {
 		if !enter || n.Kind() != ast.KindParagraph && n.Kind() != ast.KindTextBlock || n.Lines().Len() == 0 {
 			return ast.WalkContinue, nil
 		}
-		line := start.line + strings.Count(text[:n.Lines().At(0).Start], "\n")
+		line := start.line + strings.Count(md[:n.Lines().At(0).Start], "\n")
 		plain := action.ReplaceAllString(value.ReplaceAllStringFunc(plainText(n, src), func(v string) string {
 			switch m := value.FindStringSubmatch(v); c := values[m[1]].(type) {
 			case Contact:
@@ -231,7 +295,7 @@ func shorten(s string) string {
 func nearCopies(a, b []string, yield func(i, j int) bool) {
 	split := func(texts []string) (words, grams [][]string) {
 		for _, t := range texts {
-			w := splitWords(normalText(t), nil)
+			w := text.Words(t)
 			words = append(words, w)
 			var g []string
 			if r := []rune("  " + strings.Join(w, " ") + " "); len(w) > 0 {

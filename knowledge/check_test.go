@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"canteen/knowledge/text"
 )
 
 func TestCheck(t *testing.T) {
@@ -26,7 +28,7 @@ faq/poor.md:6:1: warning: a paragraph of 5 sentences (the limit is 3)
 faq/poor.md:6:1: warning: a sentence of 22 words (the limit is 20): "Word word word word word word word word word word word word …"
 faq/poor.md:6:1: warning: the text links to ../good.md, which nobody can follow from a chat: use See also
 faq/poor.md:14:3: warning: nearly the phrasing "can i tweet" of good
-faq/poor.md:14:3: warning: only 2 phrasings: with at least 3, better 15, questions find this entry`
+faq/poor.md:14:3: warning: only 2 phrasings: with at least 3, better 5 to 15, questions find this entry`
 	var got []string
 	for _, p := range b.Check(now) {
 		if strings.Contains(p.Message, "reading age") {
@@ -67,7 +69,7 @@ func TestAgainst(t *testing.T) {
 		got := ""
 		for _, p := range b.Against([]string{"unlike all others", row}) {
 			got += fmt.Sprintf("%d:%d", p.Line, p.Column)
-			if p.Warning || p.Path != "faq/a.md" || !strings.Contains(p.Message, fmt.Sprintf("row 2 of the test: %q", row)) {
+			if p.Warning || p.Path != "faq/a.md" || !strings.Contains(p.Message, fmt.Sprintf("a question of the test: %q", row)) {
 				t.Errorf("%+v", p)
 			}
 		}
@@ -113,9 +115,9 @@ func TestNearCopiesMissesNothing(t *testing.T) {
 }
 
 // sets and alike are the definition, in the plainest words.
-func sets(text string) (s [2]map[string]bool) {
+func sets(phrasing string) (s [2]map[string]bool) {
 	s[0], s[1] = map[string]bool{}, map[string]bool{}
-	words := splitWords(normalText(text), nil)
+	words := text.Words(phrasing)
 	for _, w := range words {
 		s[0][w] = true
 	}

@@ -1,18 +1,17 @@
 package knowledge
 
 import (
-	"bytes"
 	"cmp"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/yuin/goldmark/ast"
+	goldtext "github.com/yuin/goldmark/text"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -35,9 +34,9 @@ var routes = []Route{Comms, Urgent, Private, Elsewhere, SmallTalk}
 type Entry struct {
 	ID          string // the path below faq/ without .md, for ever
 	Title       string
-	Body, Since string // Markdown
-	Phrasings   []string
-	Cues        []string
+	Body, Since string   // Markdown
+	Phrasings   []string // those of its file, which people edit
+	Asked       []string // the further ones of its .asked file
 	SeeAlso     []string // ids
 	Facts       []string
 	Source      string
@@ -47,6 +46,9 @@ type Entry struct {
 	Retired     bool   // never true in a Base
 	File        string // where it was read from
 }
+
+// AskedAs are all the ways in which people ask for the entry.
+func (e *Entry) AskedAs() []string { return slices.Concat(e.Phrasings, e.Asked) }
 
 // Lane is the last part of the id of an urgent or private entry, else "".
 func (e *Entry) Lane() string {
@@ -65,18 +67,34 @@ const (
 
 var sections = []string{secSince, secAsked, secSee, secCues}
 
-// maxEntry bounds one entry's file: a long one has 8 KiB, so a larger one is
-// something else under the wrong name.
-const maxEntry = 256 << 10
-
 var (
 	idPattern   = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$`)
 	linkPattern = regexp.MustCompile(`^\[(.*)\]\(([^()\s]+)\)$`)
 	hashPattern = regexp.MustCompile(`^(#+)\s*(.*?)(?:\s+#+)?\s*$`)
 )
 
+// once are the topics that were called open-… before the first release.
+var once = []string{"accounts", "colleagues", "guide", "money", "patients", "platforms", "policy", "self"}
+
+// currentID gives the id that an entry has now: the entries of some topics began
+// with open- before the first release, and that id still means them.
+func currentID(id string) string {
+	topic, slug, ok := strings.Cut(id, "/")
+	if now, was := strings.CutPrefix(topic, "open-"); ok && was && slices.Contains(once, now) {
+		return now + "/" + slug
+	}
+	return id
+}
+
 // at is a place in a file.
 type at struct{ line, column int }
+
+// spot is a place in one of several files of several folders.
+type spot struct {
+	path  string
+	at    at
+	layer *layer // nil: of the embedded folder, standing in for a broken file
+}
 
 // source is an entry as its file has it, with the places that later checks
 // (facts, links, templates, phrasings across entries) report.
@@ -87,27 +105,28 @@ type source struct {
 	titleAt   at
 	bodyAt    at // first line of the body's text
 	sinceAt   at
-	phrasings []at
-	cues      []cue
+	layer     *layer
+	over      *source // what it was laid over, or nil
+	phrasings []spot
+	asked     []spot
 	see       []at
 	facts     []at
 }
 
-// parseEntry reads one file. What it returns is as complete as the problems
-// allow, so that one pass reports all of them.
-func parseEntry(id, file string, data []byte) (*source, Problems) {
-	s := &source{Entry: Entry{ID: id, File: file}, path: file}
-	p := &reporter{path: file}
+// parseEntry reads one file of a layer. What it returns is as complete as the
+// problems allow, so that one pass reports all of them.
+func parseEntry(p *reporter, l *layer, id string, data []byte) *source {
+	s := &source{Entry: Entry{ID: id, File: p.path}, path: p.path, layer: l}
 	if !idPattern.MatchString(id) {
 		p.add(at{1, 1}, "the name %q: use letters, digits, - and _ only, because the path is the entry's id", id)
 	}
 	lines, ok := p.lines(data, maxEntry)
 	if !ok {
-		return s, p.problems
+		return s
 	}
 	n := s.frontMatter(p, lines)
 	s.sections(p, lines, n)
-	return s, p.problems
+	return s
 }
 
 // frontMatter returns the index of the first line after it.
@@ -173,22 +192,14 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		case secSince:
 			s.Since, s.sinceAt = body, place
 			if body == "" {
-				p.add(at{start, 1}, "nothing stands under %q", section)
+				p.add(at{start, 1}, "there is nothing under %q", section)
 			}
 		case secAsked:
 			items, places := p.bullets(text, start, section)
-			s.Phrasings, s.phrasings = append(s.Phrasings, items...), append(s.phrasings, places...)
+			s.Phrasings = append(s.Phrasings, items...)
+			s.phrasings = append(s.phrasings, mapped(places, func(a at) spot { return spot{p.path, a, s.layer} })...)
 		case secCues:
-			items, places := p.bullets(text, start, section)
-			s.Cues = append(s.Cues, items...)
-			for i, item := range items {
-				c, err := parseCue(item)
-				if err != nil {
-					p.add(places[i], "cue %q: %v", item, err)
-					continue
-				}
-				s.cues = append(s.cues, c)
-			}
+			p.add(at{start, 1}, "cues stand in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
 		case secSee:
 			s.seeAlso(p, text, start)
 		}
@@ -234,7 +245,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			p.add(place, "unknown section %q: the sections are %s", name, list(sections))
 		}
 		if _, twice := seen[section]; twice {
-			p.add(place, "section %q stands twice", section)
+			p.add(place, "section %q is there twice", section)
 			continue
 		}
 		seen[section] = place
@@ -251,22 +262,69 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 	if len(s.Phrasings) == 0 {
 		p.add(cmp.Or(seen[secAsked], top), "no phrasing: list under \"## Asked as\" how people ask")
 	}
-	lane := s.Route == Urgent || s.Route == Private
-	if lane && len(s.Cues) == 0 && !s.Retired {
-		p.add(s.routeAt, "a lane (route %s) without cues: list them under \"## Cues\"", s.Route)
+	p.unreadable(s.Body, s.bodyAt)
+	p.unreadable(s.Since, s.sinceAt)
+}
+
+// parseAsked reads the further phrasings of an entry: one a line, literal. A line
+// that begins with # says where those below come from.
+func (p *reporter) parseAsked(data []byte, l *layer) (phrasings []string, places []spot) {
+	lines, ok := p.lines(data, maxEntry)
+	if !ok {
+		return nil, nil
 	}
-	if a, cued := seen[secCues]; cued && !lane {
-		p.add(a, "cues stand in lanes only (route urgent or private)")
-	}
-	dup := map[string]at{}
-	for i, ph := range s.Phrasings {
-		if first, ok := dup[fold(ph)]; ok {
-			p.add(s.phrasings[i], "the same phrasing twice: %q stands on line %d already", ph, first.line)
+	for i, line := range lines {
+		t := strings.TrimSpace(line)
+		if t == "" || t[0] == '#' {
 			continue
 		}
-		dup[fold(ph)] = s.phrasings[i]
+		column := 1 + utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeftFunc(line, unicode.IsSpace))
+		phrasings, places = append(phrasings, t), append(places, spot{p.path, at{i + 1, column}, l})
+	}
+	return phrasings, places
+}
+
+// unreadable reports what staff would read raw: comments, HTML and tables.
+func (p *reporter) unreadable(text string, start at) {
+	line := func(n ast.Node) int {
+		for ; n != nil; n = n.Parent() {
+			if n.Type() == ast.TypeBlock && n.Lines().Len() > 0 {
+				return start.line + strings.Count(text[:n.Lines().At(0).Start], "\n")
+			}
+		}
+		return start.line
+	}
+	doc := anyMarkdown.Parse(goldtext.NewReader([]byte(text)))
+	ast.Walk(doc, func(n ast.Node, enter bool) (ast.WalkStatus, error) {
+		if !enter {
+			return ast.WalkContinue, nil
+		}
+		switch h := n.(type) {
+		case *ast.HTMLBlock:
+			what := "HTML: staff would read the tags as they are"
+			if h.HTMLBlockType == ast.HTMLBlockType2 {
+				what = "a comment: staff would read it. Take it out, or keep it in another file"
+			}
+			p.add(at{line(n), 1}, "%s", what)
+		case *ast.RawHTML:
+			segment := h.Segments.At(0)
+			what := "HTML: staff would read the tags as they are"
+			if strings.HasPrefix(string(segment.Value([]byte(text))), "<!--") {
+				what = "a comment: staff would read it. Take it out, or keep it in another file"
+			}
+			p.add(at{start.line + strings.Count(text[:segment.Start], "\n"), 1}, "%s", what)
+		}
+		return ast.WalkContinue, nil
+	})
+	for i, l := range strings.Split(text, "\n") {
+		if tableRule.MatchString(l) {
+			p.add(at{start.line + i, 1}, "a table: chats cannot show one. Write a list")
+		}
 	}
 }
+
+// tableRule is the line below the head of a Markdown table.
+var tableRule = regexp.MustCompile(`^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?\s*$`)
 
 func (s *source) seeAlso(p *reporter, text []string, start int) {
 	items, places := p.bullets(text, start, secSee)
@@ -276,7 +334,8 @@ func (s *source) seeAlso(p *reporter, text []string, start int) {
 			p.add(places[i], "see also %q: write it as [title](../topic/entry.md)", item)
 			continue
 		}
-		id, ok := strings.CutSuffix(path.Join(path.Dir(s.ID), m[2]), ".md")
+		id, ok := strings.CutSuffix(path.Join(path.Dir(s.ID), m[2]), entrySuffix)
+		id = currentID(id)
 		if !ok || !idPattern.MatchString(id) || strings.Contains(m[2], ":") || path.IsAbs(m[2]) {
 			p.add(places[i], "broken See also: %s is not the path of an entry", m[2])
 			continue
@@ -337,100 +396,6 @@ func (p *reporter) bullets(text []string, start int, section string) (items []st
 		places = append(places, place)
 	}
 	return items, places
-}
-
-// Format is the file of an entry. What it gives is read back as the same
-// entry, but for spaces at the ends and control characters, and for lines of
-// the text that would pass as headings: these get a backslash, which Markdown
-// does not show.
-func Format(e Entry) []byte {
-	return format(e, slugTitle)
-}
-
-func format(e Entry, title func(id string) string) []byte {
-	var b bytes.Buffer
-	var fm []string
-	if len(e.Facts) > 0 {
-		fm = append(fm, "facts: ["+strings.Join(mapped(e.Facts, yamlItem), ", ")+"]")
-	}
-	if s := oneLine(e.Source); s != "" {
-		fm = append(fm, "source: "+yamlText(s))
-	}
-	if !e.ReviewBy.IsZero() {
-		fm = append(fm, "review_by: "+e.ReviewBy.Format(time.DateOnly))
-	}
-	if e.Route != Answered {
-		fm = append(fm, "route: "+yamlText(string(e.Route)))
-	}
-	if e.Handoff {
-		fm = append(fm, "handoff: true")
-	}
-	if e.Retired {
-		fm = append(fm, "retired: true")
-	}
-	if len(fm) > 0 {
-		fmt.Fprintf(&b, "---\n%s\n---\n", strings.Join(fm, "\n"))
-	}
-	fmt.Fprintf(&b, "# %s\n", closing.ReplaceAllString(oneLine(e.Title), ""))
-	if t := textBlock(e.Body); t != "" {
-		fmt.Fprintf(&b, "\n%s\n", t)
-	}
-	if t := textBlock(e.Since); t != "" {
-		fmt.Fprintf(&b, "\n## %s\n%s\n", secSince, t)
-	}
-	bullets := func(name string, items []string) {
-		items = slices.DeleteFunc(mapped(items, oneLine), func(s string) bool { return s == "" })
-		if len(items) > 0 {
-			fmt.Fprintf(&b, "\n## %s\n", name)
-		}
-		for _, i := range items {
-			fmt.Fprintf(&b, "- %s\n", i)
-		}
-	}
-	bullets(secAsked, e.Phrasings)
-	bullets(secSee, mapped(e.SeeAlso, func(id string) string {
-		up := strings.Repeat("../", strings.Count(e.ID, "/"))
-		return fmt.Sprintf("[%s](%s%s.md)", title(id), up, id)
-	}))
-	bullets(secCues, e.Cues)
-	return b.Bytes()
-}
-
-var closing = regexp.MustCompile(`(^| )#+$`) // Markdown drops these from a heading
-
-var plainYAML = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*([ .()'/-]+[A-Za-z0-9()]+|, [A-Za-z0-9()]+)*$`)
-
-// yamlText quotes whatever YAML could read as anything but this text. Go's
-// quoting is a subset of YAML's.
-func yamlText(s string) string {
-	switch strings.ToLower(s) {
-	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
-		return strconv.Quote(s)
-	}
-	if plainYAML.MatchString(s) {
-		return s
-	}
-	return strconv.Quote(s)
-}
-
-// yamlItem is yamlText within [ ].
-func yamlItem(s string) string {
-	if strings.Contains(s, ",") {
-		return strconv.Quote(s)
-	}
-	return yamlText(s)
-}
-
-func textBlock(s string) string {
-	lines := strings.Split(strings.ReplaceAll(clean(s), "\r\n", "\n"), "\n")
-	for i, l := range lines {
-		if _, _, ok := heading(l); ok {
-			hash := strings.IndexByte(l, '#')
-			lines[i] = l[:hash] + `\` + l[hash:]
-		}
-	}
-	t, _ := trimBlank(lines)
-	return t
 }
 
 // clean drops what a file of text has no use for.

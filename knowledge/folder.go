@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -17,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"canteen/knowledge/match/encoder"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -43,8 +44,8 @@ type Folder struct {
 	overlay string
 	shipped fs.FS // served without dirs
 	glance  time.Duration
-	fit     func(*Base, context.Context) (*Base, error)
-	learner Learner // or nil
+	fitting Fitting
+	fit     func(b *Base, ctx context.Context, f Fitting) (*Base, error)
 
 	now atomic.Pointer[state]
 
@@ -62,20 +63,21 @@ type Folder struct {
 type state struct {
 	base     *Base
 	problems Problems
+	read     string // hash of what base was made of, problems and all
 	fitErr   error
 }
 
 // Config says what a [Folder] is made of.
 type Config struct {
 	Log     *slog.Logger
-	Dirs    []string // read as [Load] does; none for the embedded folder
-	Overlay string   // the directory over the embedded folder; it need not exist
-	Learner Learner  // or nil
+	Dirs    []string         // read as [Load] does; none for the embedded folder
+	Overlay string           // the directory over the embedded folder; it need not exist
+	Encoder *encoder.Encoder // nil: entries are found by their words alone
+	Cache   string           // a folder that keeps what was fitted for the next start; "": none
 }
 
 // Open reads a folder and watches it until ctx ends. It returns as soon as
-// questions can be answered; the fitted index, and the reranker if there is a
-// Learner, follow. A broken overlay directory does not keep it from opening: its
+// questions can be answered; the fitted index follows. A broken overlay directory does not keep it from opening: its
 // problems are logged and kept.
 func Open(ctx context.Context, c Config) (*Folder, error) {
 	return newFolder(c).open(ctx)
@@ -83,7 +85,8 @@ func Open(ctx context.Context, c Config) (*Folder, error) {
 
 func newFolder(c Config) *Folder {
 	f := &Folder{
-		log: c.Log, dirs: slices.Clone(c.Dirs), learner: c.Learner, shipped: Embedded, glance: glance, fit: (*Base).Fit,
+		log: c.Log, dirs: slices.Clone(c.Dirs), shipped: Embedded, glance: glance, fit: (*Base).Fit,
+		fitting: Fitting{Encoder: c.Encoder, Cache: c.Cache, Log: c.Log},
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}
 	if f.log == nil {
@@ -129,8 +132,8 @@ func (f *Folder) open(ctx context.Context) (*Folder, error) {
 // Base is the last good folder, with the best index that there is.
 func (f *Folder) Base() *Base { return f.now.Load().base }
 
-// Problems are those that keep the folder as it is now from being served;
-// none when Base is what the folder has.
+// Problems are what is wrong with the folder as it is now: in the place of each bad
+// file its last good version is served.
 func (f *Folder) Problems() Problems { return slices.Clone(f.now.Load().problems) }
 
 // Changed returns a channel that is closed at the next change of Base, of its
@@ -189,54 +192,60 @@ func (f *Folder) layers() []*layer {
 	return layers
 }
 
-// reload reads the folder and takes it into service if it is good and new.
-// The caller holds f.loading.
+// reload reads the folder and takes what is good of it into service. The caller holds
+// f.loading.
 func (f *Folder) reload(ctx context.Context) {
 	was := f.now.Load()
 	layers := f.layers()
-	unread := slices.ContainsFunc(layers, func(l *layer) bool { return len(l.problems) > 0 })
-	if was.base != nil && was.problems == nil && !unread && was.base.Hash() == hash(layers) {
+	read := hash(layers)
+	if was.base != nil && was.read == read {
 		return
 	}
-	b, err := assemble(layers)
-	if err != nil {
-		problems := asProblems(err)
-		if slices.Equal(problems, was.problems) {
-			return
-		}
-		for _, p := range problems[:min(len(problems), 20)] {
+	b, problems := assemble(layers, was.base)
+	for _, p := range problems[:min(len(problems), 20)] {
+		if !slices.Contains(was.problems, p) {
 			f.log.Error("a problem in the knowledge folder", "problem", p.String())
 		}
-		base := was.base
-		if base == nil && len(f.dirs) == 0 && len(layers) > 1 {
-			base, _ = assemble(layers[:1]) // start without the overlay
-		}
-		if base == nil {
-			f.now.Store(&state{problems: problems})
-			return
-		}
-		f.log.Error("the knowledge folder has problems: the last good one stays in service", "problems", len(problems))
-		f.serve(ctx, was, &state{base: base, problems: problems})
+	}
+	if b == nil && was.base == nil && len(f.dirs) == 0 && len(layers) > 1 {
+		b, _ = assemble(layers[:1], nil) // start without the overlay
+	}
+	if b == nil {
+		b = was.base
+	}
+	if b == nil {
+		f.now.Store(&state{problems: problems})
 		return
 	}
-	if was.base != nil && b.Hash() == was.base.Hash() {
-		b = was.base // mended without a change: keep the fitted index
+	if len(problems) > 0 {
+		f.log.Error("the knowledge folder has problems: the last good version of each bad file stays in service", "problems", len(problems))
 	}
-	f.serve(ctx, was, &state{base: b})
+	f.serve(ctx, was, &state{base: b, problems: problems, read: read})
 }
 
-// serve swaps a state in and starts the fit of a new base.
+// serve swaps a state in. The first one is fitted before it is served, since nobody is
+// to get an answer that a fitted model would not give. Those after it rank by the words
+// of the one before and the meaning of what is new until their own model is ready.
 func (f *Folder) serve(ctx context.Context, was, next *state) {
-	if next.base == was.base {
-		next.fitErr = was.fitErr
+	next.fitErr = was.fitErr
+	switch {
+	case next.base == was.base:
 		f.set(next)
 		return
+	case was.base == nil:
+		next.base, next.fitErr = f.first(ctx, next.base)
+	case was.base.key() == next.base.key():
+		next.base = next.base.with(was.base.Index())
+	default:
+		next.base, next.fitErr = f.next(ctx, next.base, was.base)
 	}
-	next.base.Index() // built before questions come to wait for it
 	next.base.suggest()
 	f.set(next)
-	f.log.Info("knowledge folder loaded", "entries", len(next.base.entries), "warnings", len(next.base.warnings), "hash", next.base.hash[:12])
-	if f.stopped {
+	if was.base == nil {
+		debug.FreeOSMemory() // reading and fitting took several times what they leave
+	}
+	f.log.Info("knowledge folder loaded", "entries", len(next.base.entries), "problems", len(next.problems), "warnings", len(next.base.warnings), "hash", next.base.hash[:12])
+	if ix := next.base.Index(); f.stopped || ix.Fitted() && ix.Understands() == (f.fitting.Encoder != nil) {
 		return
 	}
 	if f.stopFit != nil {
@@ -245,46 +254,57 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 	ctx, f.stopFit = context.WithCancel(ctx)
 	base := next.base
 	f.fits.Go(func() {
-		fitted, err := f.fit(base, ctx)
+		fitted, err := f.fit(base, ctx, f.fitting)
 		defer debug.FreeOSMemory() // what the fit took, several times what it leaves
-		f.improve(ctx, base, func(s *state) {
-			if err != nil {
-				f.log.Error("the fitted model failed: the simpler one stays in service", "error", err)
-				s.fitErr = fmt.Errorf("fit: %w", err)
-				return
-			}
-			b := *s.base
-			b.rank(fitted.index, s.base.near)
-			s.base = &b
-		})
-	})
-	if f.learner == nil {
-		return
-	}
-	f.fits.Go(func() {
-		learnt, err := base.Learn(ctx, f.learner)
-		f.improve(ctx, base, func(s *state) {
-			if err != nil {
-				f.log.Error("no reranker for this folder", "error", err)
-				return
-			}
-			b := *s.base
-			b.rank(s.base.index, learnt.near)
-			s.base = &b
-		})
+		if err == nil {
+			f.fitting.keep(fitted)
+		}
+		f.loading.Lock()
+		defer f.loading.Unlock()
+		s := *f.now.Load()
+		if ctx.Err() != nil || s.base.hash != base.hash {
+			return
+		}
+		if err != nil {
+			f.log.Error("the fitted model failed: the one before stays in service", "error", err)
+			s.fitErr = fmt.Errorf("fit: %w", err)
+		} else {
+			s.base = fitted
+		}
+		f.set(&s)
 	})
 }
 
-// improve changes what is served of base, unless something newer is by now.
-func (f *Folder) improve(ctx context.Context, base *Base, change func(*state)) {
-	f.loading.Lock()
-	defer f.loading.Unlock()
-	s := *f.now.Load()
-	if ctx.Err() != nil || s.base.hash != base.hash {
-		return
+// manyTexts take too long to encode for nobody to be answered meanwhile.
+const manyTexts = 2000
+
+// first fits the first Base. Where very much has to be encoded, it is by its words
+// alone, and its meaning follows.
+func (f *Folder) first(ctx context.Context, b *Base) (*Base, error) {
+	fitting := f.fitting
+	if fitting.Encoder != nil && fitting.missing(b, manyTexts) == manyTexts {
+		fitting.Encoder = nil
 	}
-	change(&s)
-	f.set(&s)
+	fitted, err := f.fit(b, ctx, fitting)
+	if err != nil {
+		b.Index() // built before questions come to wait for it
+		return b, fmt.Errorf("fit: %w", err)
+	}
+	if fitting.Encoder == f.fitting.Encoder {
+		f.fitting.keep(fitted)
+	}
+	return fitted, nil
+}
+
+// next gives a Base that follows another one an index that is good enough until its
+// own is fitted.
+func (f *Folder) next(ctx context.Context, b, was *Base) (*Base, error) {
+	amended, err := b.amend(ctx, was, f.fitting)
+	if err != nil {
+		b.Index()
+		return b, fmt.Errorf("fit: %w", err)
+	}
+	return amended, nil
 }
 
 // Format is the text of an entry's file, with the titles of the entries that
@@ -299,20 +319,66 @@ func (f *Folder) Format(e Entry) []byte {
 	})
 }
 
-// Save writes an entry to the last directory, or without directories to the
-// overlay, and takes it into service before it returns. It refuses with
-// [Problems] what would not load, and returns [ErrReadOnly] where nothing can be
-// written. A file is replaced whole or not at all.
+// Save writes an entry's file to the last directory, or without directories to the
+// overlay, and takes it into service before it returns; its further phrasings
+// (Entry.Asked) stay as they are. It refuses with [Problems] what would not load, and
+// returns [ErrReadOnly] where nothing can be written. A file is replaced whole or not
+// at all.
 func (f *Folder) Save(ctx context.Context, e Entry) error {
+	return f.write(ctx, e.ID, entrySuffix, func([]byte) []byte { return f.Format(e) })
+}
+
+// Append adds further phrasings to an entry, below a line that says where they come
+// from, and takes them into service before it returns. Those that the entry has
+// already are left out. It refuses and fails as Save does.
+func (f *Folder) Append(ctx context.Context, id, from string, phrasings ...string) error {
+	return f.write(ctx, id, askedSuffix, func(was []byte) []byte {
+		d, _ := f.Base().Draft(id)
+		var fresh []string
+		for _, p := range phrasings {
+			same := func(q string) bool { return fold(p) == fold(q) }
+			if p = strings.TrimLeft(oneLine(p), "# "); p != "" && !slices.ContainsFunc(d.AskedAs(), same) && !slices.ContainsFunc(fresh, same) {
+				fresh = append(fresh, p)
+			}
+		}
+		if len(fresh) == 0 {
+			return was
+		}
+		var b bytes.Buffer
+		if b.Write(was); len(was) > 0 && !bytes.HasSuffix(was, []byte("\n")) {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "# %s\n%s\n", oneLine(from), strings.Join(fresh, "\n"))
+		return b.Bytes()
+	})
+}
+
+// AddHarmless adds a sentence to those that must not meet a lane (`must not:` in its
+// .cues file), which the lanes are learnt from and [Base.Check] tries, below a line that
+// says where it comes from. It refuses and fails as Save does.
+func (f *Folder) AddHarmless(ctx context.Context, lane, from, sentence string) error {
+	line := mustNot + " " + oneLine(sentence)
+	return f.write(ctx, lane, cuesSuffix, func(was []byte) []byte {
+		if slices.Contains(strings.Split(string(was), "\n"), line) {
+			return was
+		}
+		if len(was) > 0 && !bytes.HasSuffix(was, []byte("\n")) {
+			was = append(slices.Clip(was), '\n')
+		}
+		return fmt.Appendf(slices.Clip(was), "# %s\n%s\n", oneLine(from), line)
+	})
+}
+
+// write makes a file of the entry with that id of what it was, which may be nil.
+func (f *Folder) write(ctx context.Context, id, suffix string, change func(was []byte) []byte) error {
 	dir := f.overlay
 	if len(f.dirs) > 0 {
 		dir = f.dirs[len(f.dirs)-1]
 	}
-	name := "faq/" + e.ID + ".md"
-	if !idPattern.MatchString(e.ID) {
+	name := "faq/" + id + suffix
+	if !idPattern.MatchString(id) {
 		return Problems{{Path: name, Line: 1, Column: 1, Message: "an id has letters, digits, - and _, in parts joined by /"}}
 	}
-	data := f.Format(e)
 	f.loading.Lock()
 	defer f.loading.Unlock()
 	layers := f.layers()
@@ -320,16 +386,25 @@ func (f *Folder) Save(ctx context.Context, e Entry) error {
 		layers = append(layers, &layer{dir: dir, files: map[string][]byte{}})
 	}
 	was, last := f.now.Load(), layers[len(layers)-1]
-	if was.base != nil && was.problems == nil && bytes.Equal(last.files[name], data) && was.base.Hash() == hash(layers) {
+	file := last.files[name]
+	for i := len(layers) - 1; file == nil && suffix == cuesSuffix && i >= 0; i-- {
+		file = layers[i].files[name] // the cues of a later folder take the place of an earlier one's
+	}
+	data := change(file)
+	if was.base != nil && bytes.Equal(last.files[name], data) && was.read == hash(layers) {
 		return nil // an earlier try got as far as this
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	_, before := assemble(layers, was.base)
 	last.files[name] = data
-	b, err := assemble(layers)
-	if err != nil {
-		return err
+	b, problems := assemble(layers, was.base)
+	if fresh := slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return slices.Contains(before, p) }); len(fresh) > 0 {
+		return fresh
+	}
+	if b == nil {
+		return problems
 	}
 	if dir == "" {
 		return ErrReadOnly
@@ -337,11 +412,11 @@ func (f *Folder) Save(ctx context.Context, e Entry) error {
 	// From here on it is finished, whoever still waits: their next try finds it.
 	if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), data); err != nil {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			return fmt.Errorf("save %s: %w", e.ID, ErrReadOnly)
+			return fmt.Errorf("save %s: %w", id, ErrReadOnly)
 		}
-		return fmt.Errorf("save %s: %w", e.ID, err)
+		return fmt.Errorf("save %s: %w", id, err)
 	}
-	f.serve(context.WithoutCancel(ctx), was, &state{base: b})
+	f.serve(context.WithoutCancel(ctx), was, &state{base: b, problems: problems, read: hash(layers)})
 	return nil
 }
 
@@ -383,160 +458,3 @@ func writeFile(file string, data []byte) (err error) {
 	}
 	return nil
 }
-
-// watch turns the file system's events into reloads.
-type watch struct {
-	folder  *Folder
-	watcher *fsnotify.Watcher
-	trees   map[string]bool // directories any change of which counts
-	names   map[string]bool // names that count in directories that do not
-}
-
-func (w *watch) close() {
-	if w.watcher != nil {
-		w.watcher.Close()
-	}
-}
-
-func (w *watch) run(ctx context.Context) {
-	defer w.close()
-	var events chan fsnotify.Event
-	var failures chan error
-	if w.watcher != nil {
-		events, failures = w.watcher.Events, w.watcher.Errors
-	}
-	tick := time.NewTicker(w.folder.glance)
-	defer tick.Stop()
-	var due <-chan time.Time
-	var first time.Time
-	wait := func() {
-		if due == nil {
-			first = time.Now()
-		}
-		due = time.After(max(min(settle, patience-time.Since(first)), 0))
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case e, ok := <-events:
-			if !ok {
-				events = nil
-			} else if w.counts(e) {
-				wait()
-			}
-		case _, ok := <-failures:
-			if !ok {
-				failures = nil
-			} else {
-				wait() // events were lost
-			}
-		case <-tick.C:
-			w.reload(ctx)
-		case <-due:
-			due = nil
-			w.reload(ctx)
-		}
-	}
-}
-
-func (w *watch) reload(ctx context.Context) {
-	w.refresh() // first: what appears after this is reported
-	w.folder.loading.Lock()
-	defer w.folder.loading.Unlock()
-	w.folder.reload(ctx)
-}
-
-func (w *watch) counts(e fsnotify.Event) bool {
-	if e.Op == fsnotify.Chmod {
-		return false
-	}
-	if w.names[e.Name] {
-		return true
-	}
-	base := filepath.Base(e.Name)
-	if strings.HasPrefix(base, ".") && !strings.HasPrefix(base, "..") || strings.HasSuffix(base, "~") {
-		return false
-	}
-	return w.trees[filepath.Dir(e.Name)] || w.trees[e.Name]
-}
-
-// refresh watches the directories as they are now: all real directories of
-// the trees, and those that hold a link or root, because a link that is
-// swapped changes nothing in what it pointed to.
-func (w *watch) refresh() {
-	w.trees, w.names = map[string]bool{}, map[string]bool{}
-	holders := map[string]bool{}
-	roots := w.folder.dirs
-	if len(roots) == 0 && w.folder.overlay != "" {
-		roots = []string{w.folder.overlay}
-	}
-	for _, root := range roots {
-		abs, err := filepath.Abs(root)
-		if err != nil {
-			continue
-		}
-		for p := abs; p != filepath.Dir(p); p = filepath.Dir(p) {
-			info, err := os.Lstat(p)
-			if p == abs || err != nil || info.Mode()&fs.ModeSymlink != 0 {
-				if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil {
-					holders[dir] = true
-					w.names[filepath.Join(dir, filepath.Base(p))] = true
-				}
-			}
-		}
-		w.tree(abs, 0)
-	}
-	if w.watcher == nil {
-		return
-	}
-	wanted := map[string]bool{}
-	for d := range w.trees {
-		wanted[d] = true
-	}
-	for d := range holders {
-		wanted[d] = true
-	}
-	for _, d := range w.watcher.WatchList() {
-		if !wanted[d] {
-			w.watcher.Remove(d)
-		}
-	}
-	for d := range wanted {
-		if err := w.watcher.Add(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			w.folder.log.Warn("a directory is not watched, only read at intervals", "directory", d, "error", err)
-		}
-	}
-}
-
-func (w *watch) tree(dir string, depth int) {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil || depth > maxDepth || w.trees[dir] {
-		return
-	}
-	items, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	w.trees[dir] = true
-	for _, i := range items {
-		if strings.HasPrefix(i.Name(), ".") || depth == 0 && i.Name() != "faq" && i.Name() != "wording" {
-			continue
-		}
-		p := filepath.Join(dir, i.Name())
-		info, err := os.Stat(p)
-		if err != nil {
-			continue
-		}
-		if i.Type()&fs.ModeSymlink != 0 && !info.IsDir() {
-			if real, err := filepath.EvalSymlinks(p); err == nil {
-				w.trees[filepath.Dir(real)] = true
-			}
-		}
-		if info.IsDir() {
-			w.tree(p, depth+1)
-		}
-	}
-}
-
-func slugTitle(id string) string { return strings.ReplaceAll(path.Base(id), "-", " ") }

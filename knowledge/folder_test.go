@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"canteen/knowledge/match"
 )
 
 // patienceOfTests is how long a test waits for a signal that ought to come;
@@ -29,13 +27,10 @@ func write(t *testing.T, dir, name string, data []byte) {
 // watched opens a folder that is watched by events alone and is never fitted.
 func watched(t *testing.T, dirs []string, overlay string) *Folder {
 	t.Helper()
-	return opened(t, dirs, overlay, func(b *Base, ctx context.Context) (*Base, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	})
+	return opened(t, dirs, overlay, func(b *Base, _ context.Context, _ Fitting) (*Base, error) { return b, nil })
 }
 
-func opened(t *testing.T, dirs []string, overlay string, fit func(*Base, context.Context) (*Base, error)) *Folder {
+func opened(t *testing.T, dirs []string, overlay string, fit func(*Base, context.Context, Fitting) (*Base, error)) *Folder {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	f := newFolder(Config{Dirs: dirs, Overlay: overlay})
@@ -104,8 +99,8 @@ func TestFolderKeepsTheLastGoodOne(t *testing.T) {
 
 	write(t, dir, "faq/bad.md", []byte("# Bad\n"))
 	until(t, f, "the problems", func() bool { return len(f.Problems()) == 2 })
-	if f.Base().Hash() != good {
-		t.Error("a broken folder went into service")
+	if n := len(f.Base().Entries()); n != 1 {
+		t.Errorf("%d entries, with a broken one", n)
 	}
 	if p := f.Problems()[0]; p.Path != filepath.Join(dir, "faq/bad.md") || p.Line != 1 {
 		t.Errorf("%+v", p)
@@ -115,6 +110,18 @@ func TestFolderKeepsTheLastGoodOne(t *testing.T) {
 	if f.Base().Hash() != good {
 		t.Error("the mended folder is another one")
 	}
+
+	// A broken edit: what it was stays, and the rest goes on.
+	write(t, dir, "faq/one.md", []byte("# Broken\n"))
+	write(t, dir, "faq/more.md", entryFile("more"))
+	until(t, f, "the rest", func() bool { return has(f, "more")() && len(f.Problems()) == 2 })
+	if e, _ := f.Base().Entry("one"); e.Title != "The title of one" {
+		t.Errorf("in the place of a broken edit stands %+v", e)
+	}
+	write(t, dir, "faq/one.md", entryFile("one"))
+	until(t, f, "the mended edit", func() bool { return len(f.Problems()) == 0 })
+	must(t, os.Remove(filepath.Join(dir, "faq/more.md")))
+	until(t, f, "the removal", func() bool { return !has(f, "more")() })
 
 	must(t, os.Rename(dir, dir+".away"))
 	until(t, f, "the missing folder", func() bool { return len(f.Problems()) > 0 })
@@ -202,7 +209,7 @@ func TestFolderThatDoesNotFit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "faq/one.md", entryFile("one"))
 	broken := errors.New("no room")
-	f := opened(t, []string{dir}, "", func(*Base, context.Context) (*Base, error) { return nil, broken })
+	f := opened(t, []string{dir}, "", func(*Base, context.Context, Fitting) (*Base, error) { return nil, broken })
 	if err := f.WaitFitted(context.Background()); !errors.Is(err, broken) {
 		t.Error(err)
 	}
@@ -256,7 +263,7 @@ func TestSave(t *testing.T) {
 	}{
 		"path":     {Entry{ID: "../x"}, "an id has letters"},
 		"empty":    {Entry{ID: "x"}, "no phrasing"},
-		"phrasing": {Entry{ID: "x", Title: "X", Body: "B", Phrasings: []string{"About THREE"}}, "the same phrasing twice"},
+		"phrasing": {Entry{ID: "x", Title: "X", Body: "B", Phrasings: []string{"About THREE"}}, "duplicate phrasing"},
 		"link":     {Entry{ID: "x", Title: "X", Body: "B", Phrasings: []string{"x"}, SeeAlso: []string{"gone"}}, "broken See also"},
 		"value":    {Entry{ID: "x", Title: "X", Body: "{{.Nobody}}", Phrasings: []string{"x"}}, "nowhere set"},
 		"retired":  {Entry{ID: "a/one", Title: "X", Phrasings: []string{"x"}, Retired: true}, "there is no entry a/one"},
@@ -279,6 +286,82 @@ func TestSave(t *testing.T) {
 	}
 }
 
+func TestAppend(t *testing.T) {
+	base, dir := t.TempDir(), t.TempDir()
+	write(t, base, "faq/a/one.md", entryFile("one"))
+	write(t, base, "faq/a/two.md", entryFile("two"))
+	write(t, base, "faq/a/one.asked", []byte("one of the base"))
+	f := watched(t, []string{base, dir}, "")
+	ctx := context.Background()
+	must(t, f.Append(ctx, "a/one", "from C-42, 3 June", "who  knows\none", "# hashed", "One of the BASE", "who knows one"))
+	must(t, f.Append(ctx, "a/one", "from C-43", "another"))
+	must(t, f.Append(ctx, "a/one", "from C-43", "another"))
+	data, err := os.ReadFile(filepath.Join(dir, "faq/a/one.asked"))
+	if want := "# from C-42, 3 June\nwho knows one\nhashed\n# from C-43\nanother\n"; err != nil || string(data) != want {
+		t.Errorf("file %q, want %q", data, want)
+	}
+	e, _ := f.Base().Entry("a/one")
+	if want := []string{"how is one", "tell me of one", "one", "one of the base", "who knows one", "hashed", "another"}; !slices.Equal(e.AskedAs(), want) {
+		t.Errorf("asked as %q, want %q", e.AskedAs(), want)
+	}
+	// A new text of the entry keeps them.
+	d, _ := f.Base().Draft("a/one")
+	d.Title = "Changed"
+	must(t, f.Save(ctx, d))
+	if e, _ := f.Base().Entry("a/one"); e.Title != "Changed" || len(e.Asked) != 4 {
+		t.Errorf("%+v", e)
+	}
+	for id, want := range map[string]string{"a/none": "there is no entry a/none", "../x": "an id has letters"} {
+		if err := f.Append(ctx, id, "from C-1", "x"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", id, err, want)
+		}
+	}
+	if err := f.Append(ctx, "a/one", "from C-1", "how is TWO"); err == nil || !strings.Contains(err.Error(), "already in a/two") {
+		t.Errorf("a phrasing of another entry: %v", err)
+	}
+}
+
+// What comms call a false alarm stands below the cues that the lane has already, also
+// those of a folder below.
+func TestAddHarmless(t *testing.T) {
+	base, dir := t.TempDir(), t.TempDir()
+	write(t, base, "faq/one.md", entryFile("one"))
+	write(t, base, "faq/lanes/media.md", Format(Entry{ID: "lanes/media", Title: "Media", Body: "Steps.", Phrasings: []string{"about the media"}, Route: Urgent}))
+	write(t, base, "faq/lanes/media.cues", []byte("film crew\nmust: there is a film crew"))
+	f := watched(t, []string{base, dir}, "")
+	ctx := context.Background()
+	for range 2 {
+		must(t, f.AddHarmless(ctx, "lanes/media", "C-4, false alarm", "the film\nclub meets"))
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "faq/lanes/media.cues"))
+	if want := "film crew\nmust: there is a film crew\n# C-4, false alarm\nmust not: the film club meets\n"; err != nil || string(data) != want {
+		t.Errorf("file %q, want %q, %v", data, want, err)
+	}
+	if examples := f.Base().Examples(); len(examples) != 2 || examples[1].Must || examples[1].Text != "the film club meets" {
+		t.Errorf("%+v", examples)
+	}
+	if lane, _ := f.Base().Cue("a film crew is here"); lane == nil {
+		t.Error("the cues of the folder below are gone")
+	}
+	for _, id := range []string{"one", "lanes/none", "../x"} {
+		if err := f.AddHarmless(ctx, id, "C-1", "x"); err == nil {
+			t.Errorf("%s was taken", id)
+		}
+	}
+}
+
+// While one file is broken, others can be saved.
+func TestSaveBesideABrokenFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "faq/one.md", entryFile("one"))
+	write(t, dir, "faq/bad.md", []byte("# Bad\n"))
+	f := watched(t, []string{dir}, "")
+	must(t, f.Save(context.Background(), Entry{ID: "new", Title: "New", Body: "B.", Phrasings: []string{"what is new"}}))
+	if !has(f, "new")() || len(f.Problems()) != 2 {
+		t.Error("not saved", f.Problems())
+	}
+}
+
 func TestSaveToTheOverlay(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "yet")
 	f := watched(t, nil, dir)
@@ -294,7 +377,7 @@ func TestSaveToTheOverlay(t *testing.T) {
 	write(t, dir, "faq/promoted/bad.md", []byte("# Bad"))
 	until(t, f, "the problems", func() bool { return len(f.Problems()) == 2 })
 	again := watched(t, nil, dir)
-	if len(again.Base().Entries()) != n || len(again.Problems()) != 2 {
+	if len(again.Base().Entries()) != n+2 || len(again.Problems()) != 2 {
 		t.Errorf("opened with %d entries and %v", len(again.Base().Entries()), again.Problems())
 	}
 }
@@ -333,7 +416,7 @@ func TestFolderConcurrently(t *testing.T) {
 				}
 				b := f.Base()
 				b.Index().Rank("about a", 3)
-				b.Lane("about a")
+				b.Cue("about a")
 				b.Suggest("about", 3)
 				f.Problems()
 			}
@@ -344,58 +427,4 @@ func TestFolderConcurrently(t *testing.T) {
 	if want := []string{"a", "b", "c", "d", "one"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-}
-
-// pupil is a Learner that likes the document whose id it is, once it may.
-type pupil struct {
-	id  string
-	may chan struct{}
-}
-
-func (p *pupil) Learn(ctx context.Context, docs []match.Document) (match.Reranker, error) {
-	select {
-	case <-p.may:
-		return p, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pupil) Near(_ string, ids []string) []float32 {
-	near := make([]float32, len(ids))
-	for i, id := range ids {
-		if id == p.id {
-			near[i] = 1
-		}
-	}
-	return near
-}
-
-// A reranker comes when it has learnt, before the fit or after it, and anew with
-// each change of the folder; questions never wait for it.
-func TestFolderReranks(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, "faq/one.md", entryFile("one"))
-	write(t, dir, "faq/two.md", entryFile("two"))
-	p := &pupil{"one", make(chan struct{})}
-	f := newFolder(Config{Dirs: []string{dir}, Learner: p})
-	f.glance = 24 * time.Hour
-	ctx, stop := context.WithCancel(context.Background())
-	_, err := f.open(ctx)
-	must(t, err)
-	t.Cleanup(func() { stop(); <-f.Done() })
-	must(t, f.WaitFitted(ctx))
-	first := func() string { return f.Base().Reranked().Rank("one or two", 1).Candidates[0].ID }
-	if got := first(); got != "two" {
-		t.Errorf("before it has learnt, %s is first", got)
-	}
-	close(p.may)
-	until(t, f, "reranking", func() bool { return first() == "one" && f.Base().Index().Fitted() })
-	if got := f.Base().Index().Rank("one or two", 1).Candidates[0].ID; got != "two" {
-		t.Errorf("Index is reranked too: %s", got)
-	}
-	write(t, dir, "faq/three.md", entryFile("three"))
-	until(t, f, "reranking of the new folder", func() bool {
-		return has(f, "three")() && f.Base().Index().Fitted() && first() == "one"
-	})
 }

@@ -55,12 +55,13 @@ func TestFolders(t *testing.T) {
 			b, err := Load(base, overlays...)
 			if err != nil {
 				fmt.Fprintln(&got, err)
-			} else {
+			}
+			if b != nil {
 				for _, w := range b.Warnings() {
 					fmt.Fprintln(&got, w)
 				}
 				for _, e := range b.Entries() {
-					fmt.Fprintln(&got, "entry", e.ID)
+					fmt.Fprintf(&got, "entry %s %q, asked as %.60q\n", e.ID, e.Title, strings.Join(e.AskedAs(), "|"))
 				}
 			}
 			if *update {
@@ -193,7 +194,7 @@ func TestNoFolder(t *testing.T) {
 	}{
 		"missing":  {Dir(filepath.Join(dir, "none")), filepath.Join(dir, "none") + ":1:1: the folder cannot be read: no such file or directory"},
 		"empty":    {Dir(dir), filepath.Join(dir, "faq") + ":1:1: there are no entries here: a folder holds faq/<topic>/<entry>.md"},
-		"too many": {many(maxEntries + 1), fmt.Sprintf("faq/n/%d.md:1:1: more than 5000 entries in one folder", maxEntries+1000)},
+		"too many": {many(maxEntries + 1), fmt.Sprintf("faq/n/%d.md:1:1: more than 5000 entries in one folder: the rest is left out", maxEntries+1000)},
 	} {
 		_, err := Load(c.fsys)
 		if err == nil || err.Error() != c.want {
@@ -307,4 +308,70 @@ func wide(n, m int) fstest.MapFS {
 		f["faq/"+e.ID+".md"] = &fstest.MapFile{Data: Format(e)}
 	}
 	return f
+}
+
+// Entries that were called open-… before the first release are found by both ids,
+// and in a folder of before they are what they are now.
+func TestOldIDs(t *testing.T) {
+	b := load(t, Embedded)
+	for was, now := range map[string]string{"open-self/views-my-own": "self/views-my-own", "open-guide/our-own-accounts-list": "guide/our-own-accounts-list"} {
+		if e, ok := b.Entry(was); !ok || e.ID != now {
+			t.Errorf("%s is %v", was, e)
+		}
+		if d, ok := b.Draft(was); !ok || d.ID != now {
+			t.Errorf("the draft of %s is %v", was, d)
+		}
+	}
+	for _, id := range []string{"open-day/tours", "open-self", "self/open-self"} {
+		if got := currentID(id); got != id {
+			t.Errorf("%s became %s", id, got)
+		}
+	}
+	for _, e := range b.Entries() {
+		for _, id := range e.SeeAlso {
+			if _, ok := b.byID[id]; !ok {
+				t.Errorf("%s points to %s", e.ID, id)
+			}
+		}
+		if strings.HasPrefix(e.ID, "open-") {
+			t.Errorf("%s is called open for ever", e.ID)
+		}
+		topic, _, _ := strings.Cut(e.ID, "/")
+		if b.topics[topic] == "" {
+			t.Errorf("topic %s has no title", topic)
+		}
+		if n := len(e.Phrasings); n < 5 || n > 15 {
+			t.Errorf("%s has %d phrasings for people to read", e.ID, n)
+		}
+	}
+	old := folder("a")
+	old["faq/open-policy/mine.md"] = &fstest.MapFile{Data: entryFile("mine")}
+	over, err := Load(Embedded, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := over.Entry("policy/mine"); !ok || len(over.Warnings()) != 1 {
+		t.Errorf("an overlay of before: %v", over.Warnings())
+	}
+}
+
+// What is asked word for word finds its entry: of an answer and a question for comms the
+// answer, of two answers neither.
+func TestAskedExactly(t *testing.T) {
+	f := folder("a", "b")
+	entry := func(name, front, asked string) {
+		f["faq/"+name+".md"] = &fstest.MapFile{Data: []byte(front + "# The title of " + name + "\n\nText.\n\n## Asked as\n- " + asked + "\n")}
+	}
+	entry("comms", "---\nroute: comms\n---\n", "May we sing?\n- only comms know")
+	entry("answer", "", "may we sing")
+	entry("one", "", "which is it")
+	entry("other", "", "Which is it?")
+	entry("lanes/x", "---\nroute: urgent\n---\n", "it burns")
+	b := load(t, f)
+	for said, want := range map[string]string{"MAY WE SING?!": "answer", "only comms know": "comms", "which is it": "", "it burns": "", "how is a": "a", "": ""} {
+		e, ok := b.AskedExactly(said)
+		if ok != (want != "") || ok && e.ID != want {
+			t.Errorf("%q finds %v, want %q", said, e, want)
+		}
+	}
 }

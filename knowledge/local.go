@@ -2,6 +2,8 @@ package knowledge
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -105,6 +107,7 @@ type Local struct {
 	InformationGovernance, ITSecurity, HR, OccupationalHealth Contact
 	Union, SpeakingUpGuardian, SafeguardingLead               Contact
 
+	Nation       string // of the United Kingdom, or "" where it is not said
 	Crisis       CrisisLines
 	Hours        Hours
 	BankHolidays []time.Time // midnight UTC
@@ -145,7 +148,7 @@ func defaultLocal() Local {
 		HR:                    Contact{Name: "the HR team"},
 		OccupationalHealth:    Contact{Name: "occupational health"},
 		Union:                 Contact{Name: "your trade union"},
-		SpeakingUpGuardian:    Contact{Name: "your Freedom to Speak Up guardian"},
+		SpeakingUpGuardian:    Contact{Name: guardians[""]},
 		SafeguardingLead:      Contact{Name: "the safeguarding lead"},
 		Crisis: CrisisLines{
 			{"England", "NHS 111, option 2 for mental health"},
@@ -207,23 +210,58 @@ func (b *Base) Unset() []string {
 	return sortedKeys(used)
 }
 
-func (b *Base) readLocal(layers []*layer) Problems {
-	var problems Problems
-	for _, l := range layers {
+// readLocal lays the local.yaml of each folder over the defaults. In the place of a
+// broken one stand the last good values.
+func (a *assembly) readLocal() {
+	for _, l := range a.layers {
 		data := l.files["local.yaml"]
 		if data == nil {
 			continue
 		}
 		p := &reporter{path: l.path("local.yaml")}
+		was := a.local
+		a.local.set = maps.Clone(a.local.set)
 		if lines, ok := p.lines(data, maxFile); ok {
-			b.local.parse(yamlReader{p}, strings.Join(lines, "\n"))
+			a.local.parse(yamlReader{p}, strings.Join(lines, "\n"))
 		}
-		problems = append(problems, p.problems...)
+		if !a.take(p) {
+			if a.local = was; a.last != nil {
+				a.local = a.last.local
+			}
+		}
 	}
-	if b.local.ReplyPromise == "" {
-		b.local.ReplyPromise = "They answer from " + b.local.Hours.String() + "."
+	a.local.settle()
+	if a.local.ReplyPromise == "" {
+		a.local.ReplyPromise = "They answer from " + a.local.Hours.String() + "."
 	}
-	return problems
+}
+
+// guardians are what the person to speak up to is called in each nation: Freedom to
+// Speak Up guardians are England's (National Guardian's Office); Scotland has
+// confidential contacts (INWO, National Whistleblowing Standards).
+var guardians = map[string]string{
+	"":        "your speaking up contact",
+	"England": "your Freedom to Speak Up guardian", "Scotland": "your confidential contact for whistleblowing",
+	"Wales": "your speaking up contact", "Northern Ireland": "your raising concerns contact",
+}
+
+// settle brings what differs by nation into line with the nation.
+func (l *Local) settle() {
+	if l.Nation == "" {
+		return
+	}
+	if l.SpeakingUpGuardian.Name == guardians[""] {
+		l.SpeakingUpGuardian.Name = guardians[l.Nation]
+	}
+	var own CrisisLines
+	for _, c := range l.Crisis {
+		if c.Nation == l.Nation {
+			own = append(own, c)
+		}
+	}
+	if len(own) > 0 {
+		l.Crisis = own
+	}
 }
 
 func (l *Local) parse(y yamlReader, data string) {
@@ -241,7 +279,7 @@ func (l *Local) parse(y yamlReader, data string) {
 					"link": func(n *yaml.Node) {
 						link := y.text(n)
 						if u, err := url.Parse(link); link != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(link, "()<> \t")) {
-							y.add(place(n), "%q is no link: it starts with https:// and has no spaces or brackets", link)
+							y.add(place(n), "%q is not a link: it starts with https:// and has no spaces or brackets", link)
 							return
 						}
 						setText(&c.to.Link, link)
@@ -252,6 +290,14 @@ func (l *Local) parse(y yamlReader, data string) {
 				l.set[c.key] = true
 			}
 		}
+	}
+	keys["nation"] = func(n *yaml.Node) {
+		nation := y.text(n)
+		if _, ok := guardians[nation]; !ok {
+			y.add(place(n), "%q is no nation: write England, Scotland, Wales or Northern Ireland", nation)
+			return
+		}
+		l.Nation = nation
 	}
 	keys["crisis"] = func(n *yaml.Node) {
 		var lines CrisisLines
@@ -336,7 +382,7 @@ func (y yamlReader) days(n *yaml.Node) []time.Weekday {
 				return d
 			}
 		}
-		y.add(place(n), "%q is no day of the week", name)
+		y.add(place(n), "%q is not a day of the week", name)
 		return -1
 	}
 	span := func(n *yaml.Node, text string) {
@@ -388,7 +434,7 @@ func (y yamlReader) clock(n *yaml.Node, or time.Duration) time.Duration {
 	if text == "24:00" {
 		return 24 * time.Hour
 	}
-	y.add(place(n), "%q is no time of day: write it as 09:00 or 5pm", text)
+	y.add(place(n), "%q is not a time of day: write it as 09:00 or 5pm", text)
 	return or
 }
 
@@ -400,29 +446,45 @@ func (y yamlReader) span(n *yaml.Node, to *time.Duration) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		y.add(place(n), "%q is no length of time: write it as 2h, 90m or 0", text)
+		y.add(place(n), "%q is not a length of time: write it as 2h, 90m or 0", text)
 		return
 	}
 	*to = d
 }
 
-// readLexicon takes the lexicon of the last folder that has one.
-func (b *Base) readLexicon(layers []*layer) Problems {
-	for _, l := range slices.Backward(layers) {
+// readLexicon takes the lexicon of the last folder that has one. In the place of a
+// broken one stands the last good one, or else that of the folder below it, or the
+// embedded one.
+func (a *assembly) readLexicon() {
+	for _, l := range slices.Backward(a.layers) {
 		data := l.files["lexicon.yaml"]
 		if data == nil {
 			continue
 		}
-		p := &reporter{path: l.path("lexicon.yaml")}
-		if lines, ok := p.lines(data, maxFile); ok {
-			b.lexicon = parseLexicon(yamlReader{p}, strings.Join(lines, "\n"))
+		if a.parseLexicon(l.path("lexicon.yaml"), data) {
+			return
 		}
-		return p.problems
+		if a.last != nil {
+			a.lexicon, a.lists = a.last.lexicon, a.last.lists
+			return
+		}
+		if l == a.layers[0] {
+			if data, err := fs.ReadFile(Embedded, "lexicon.yaml"); err == nil {
+				a.parseLexicon("lexicon.yaml", data)
+			}
+		}
 	}
-	return nil
 }
 
-func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
+func (a *assembly) parseLexicon(path string, data []byte) bool {
+	p := &reporter{path: path}
+	if lines, ok := p.lines(data, maxFile); ok {
+		a.lexicon, a.lists = parseLexicon(yamlReader{p}, strings.Join(lines, "\n"))
+	}
+	return a.take(p)
+}
+
+func parseLexicon(y yamlReader, data string) (lex match.Lexicon, lists map[string][]string) {
 	sets := func(to *[][]string, least int) func(*yaml.Node) {
 		return func(n *yaml.Node) {
 			y.each(n, func(n *yaml.Node) {
@@ -438,7 +500,7 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
 	word := func(n *yaml.Node) string {
 		t := strings.ToLower(y.text(n))
 		if strings.IndexFunc(t, unicode.IsSpace) >= 0 {
-			y.add(place(n), "one word is wanted here, not %q", t)
+			y.add(place(n), "expected one word, not %q", t)
 		}
 		return t
 	}
@@ -462,6 +524,23 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
 					lex.Cues = append(lex.Cues, c)
 				})
 			},
+			"lists": func(n *yaml.Node) {
+				if none(n) {
+					return
+				}
+				if n.Kind != yaml.MappingNode {
+					y.add(place(n), "lists are written as name: [word, word]")
+					return
+				}
+				lists = map[string][]string{}
+				for i := 0; i+1 < len(n.Content); i += 2 {
+					name, words := y.text(n.Content[i]), y.texts(n.Content[i+1])
+					if len(words) == 0 || len(words) > maxList {
+						y.add(place(n.Content[i]), "the list %q has %d words: 1 to %d can be read", name, len(words), maxList)
+					}
+					lists[name] = words
+				}
+			},
 			"textspeak": func(n *yaml.Node) {
 				if none(n) {
 					return
@@ -474,7 +553,7 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
 				for i := 0; i+1 < len(n.Content); i += 2 {
 					k, v := strings.ToLower(y.text(n.Content[i])), strings.ToLower(y.text(n.Content[i+1]))
 					if _, twice := lex.Textspeak[k]; twice {
-						y.add(place(n.Content[i]), "key %q stands twice", k)
+						y.add(place(n.Content[i]), "key %q is there twice", k)
 					}
 					if k != "" && v != "" {
 						lex.Textspeak[k] = v
@@ -483,5 +562,5 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon) {
 			},
 		})
 	})
-	return lex
+	return lex, lists
 }

@@ -106,7 +106,7 @@ func TestHours(t *testing.T) {
 
 func TestUnset(t *testing.T) {
 	f := folder("a")
-	e := Entry{ID: "lanes/media", Title: "Media", Body: "Call {{.Switchboard}}, {{.OnCall.Name}} or {{if .HR.Phone}}{{.HR.Phone}}{{end}}.", Phrasings: []string{"press"}, Cues: []string{"press"}, Route: Urgent}
+	e := Entry{ID: "lanes/media", Title: "Media", Body: "Call {{.Switchboard}}, {{.OnCall.Name}} or {{if .HR.Phone}}{{.HR.Phone}}{{end}}.", Phrasings: []string{"press"}, Route: Urgent}
 	f["faq/lanes/media.md"] = &fstest.MapFile{Data: Format(e)}
 	f["faq/b.md"] = &fstest.MapFile{Data: []byte("# B\n\nAsk {{.Union}}.\n\n## Asked as\n- b\n")}
 	f["local.yaml"] = &fstest.MapFile{Data: []byte("switchboard: {phone: 0}\non_call: {name: }\n")}
@@ -122,5 +122,30 @@ func TestLexicon(t *testing.T) {
 	if len(lex.Synonyms) != 1 || lex.Synonyms[0][2] != "face book" || len(lex.Cues) != 1 || lex.Cues[0].Word != "x" || lex.Cues[0].Near[1] != "on x" ||
 		len(lex.Distinct) != 1 || !slices.Equal(lex.Keep, []string{"ig"}) || lex.Textspeak["u"] != "you" || lex.Textspeak["2"] != "to" || lex.Textspeak["y"] != "why" {
 		t.Errorf("%+v", lex)
+	}
+}
+
+// The nation picks the crisis line and what the guardian is called, unless both are
+// filled in.
+func TestNation(t *testing.T) {
+	f := folder("a")
+	for yaml, want := range map[string][2]string{
+		"nation: Scotland\n": {"Scotland", "your confidential contact for whistleblowing"},
+		"nation: England\nspeaking_up_guardian: Jo in the library\n": {"England", "Jo in the library"},
+		"": {"England, Scotland, Wales, Northern Ireland", "your speaking up contact"},
+	} {
+		f["local.yaml"] = &fstest.MapFile{Data: []byte(yaml)}
+		l := load(t, f).Local()
+		var nations []string
+		for _, c := range l.Crisis {
+			nations = append(nations, c.Nation)
+		}
+		if got := [2]string{strings.Join(nations, ", "), l.SpeakingUpGuardian.Name}; got != want {
+			t.Errorf("%q: %q, want %q", yaml, got, want)
+		}
+	}
+	f["local.yaml"] = &fstest.MapFile{Data: []byte("nation: Mercia\n")}
+	if _, err := Load(f); err == nil || !strings.Contains(err.Error(), "is no nation") {
+		t.Errorf("Mercia: %v", err)
 	}
 }

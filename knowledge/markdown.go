@@ -15,6 +15,13 @@ var markdown = parser.NewParser(
 	parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
 )
 
+// anyMarkdown knows HTML too, to find it.
+var anyMarkdown = parser.NewParser(
+	parser.WithBlockParsers(parser.DefaultBlockParsers()...),
+	parser.WithInlineParsers(parser.DefaultInlineParsers()...),
+	parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+)
+
 // ParseMarkdown is the one reading of Markdown that every renderer starts
 // from. Nodes refer to the bytes that it returns.
 func ParseMarkdown(md string) (ast.Node, []byte) {

@@ -21,7 +21,7 @@ type suggestions struct {
 func newSuggestions(entries []*Entry) suggestions {
 	var s suggestions
 	for _, e := range entries {
-		for i, t := range append([]string{e.Title}, e.Phrasings...) {
+		for i, t := range append([]string{e.Title}, e.AskedAs()...) {
 			s.texts = append(s.texts, strings.ToLower(t))
 			s.titles = append(s.titles, i == 0)
 			s.entries = append(s.entries, e)

@@ -14,6 +14,10 @@ import (
 	"text/template"
 	"text/template/parse"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"canteen/knowledge/text"
 )
 
 // Words are the template values that a caller of [Base.Wording] may give. The
@@ -63,51 +67,97 @@ var embeddedWording = sync.OnceValue(func() map[string]string {
 	return texts
 })
 
-func (b *Base) readWording(layers []*layer) Problems {
-	var problems Problems
-	local := b.local.values()
+// readWording takes each message of the last folder that has it, and the embedded one
+// of those that none has. In the place of a broken one stands the last good one, or
+// else that of the folder below it.
+func (a *assembly) readWording() {
+	local := a.local.values()
 	shipped := embeddedWording()
 	add := func(file, name string, data []byte) {
 		p := &reporter{path: file}
-		defer func() { problems = append(problems, p.problems...) }()
-		lines, ok := p.lines(data, maxEntry)
-		if !ok {
+		defer func() { a.take(p) }()
+		original, known := shipped[name]
+		code, translated := strings.CutPrefix(name, TranslationOf)
+		if translated && !slices.Contains(text.Languages(), code) {
+			p.add(at{1, 1}, "unknown language %q: the bot can tell these: %s", code, strings.Join(text.Languages(), ", "))
 			return
 		}
-		text := strings.Join(lines, "\n")
-		original, known := shipped[name]
-		if !known {
+		if !known && !translated {
 			p.add(at{1, 1}, "unknown message %q: the bot says nothing of this name", name)
 			return
 		}
-		words := Words
-		if t, err := template.New(name).Parse(original); err == nil {
-			words = append(slices.Clone(words), topFields(t.Tree)...)
-		}
 		values := maps.Clone(local)
-		for _, w := range words {
+		for _, w := range append(slices.Clone(Words), valuesOf(original)...) {
 			if _, ok := values[w]; !ok {
 				values[w] = word("")
 			}
 		}
-		t := p.template(text, at{1, 1}, values, false)
+		lines, ok := p.lines(data, maxEntry)
+		if translated && ok {
+			if lines, ok = p.checkedBy(lines); !ok {
+				return // nor is an earlier version of it
+			}
+		}
+		var t *template.Template
+		if ok {
+			t = p.template(strings.Join(lines, "\n"), at{1, 1}, values, false)
+		}
 		if t != nil {
-			b.wording[name] = &message{t, values}
+			a.wording[name] = &message{t, values}
+		} else if a.last != nil && a.last.wording[name] != nil {
+			a.wording[name] = a.last.wording[name]
 		}
 	}
 	for name, text := range shipped {
-		if _, own := layers[0].files["wording/"+name+".md"]; !own {
-			add("wording/"+name+".md", name, []byte(text))
-		}
+		add("wording/"+name+".md", name, []byte(text))
 	}
-	for _, l := range layers {
+	for _, l := range a.layers {
 		for _, file := range l.names() {
-			if name, ok := strings.CutPrefix(file, "wording/"); ok {
+			if name, ok := strings.CutPrefix(file, "wording/"); ok && l.files[file] != nil {
 				add(l.path(file), strings.TrimSuffix(name, ".md"), l.files[file])
 			}
 		}
 	}
-	return problems
+}
+
+// TranslationOf begins the names of the messages that say "language" in a language of
+// their own: language-pl. They are sent when a text is in that language, and only where
+// checked_by at their top names who, fluent in it, has read them.
+const TranslationOf = "language-"
+
+// checkedBy takes off the lines at the top of a translation, and is false where they name
+// nobody. The lines below keep their numbers.
+func (p *reporter) checkedBy(lines []string) ([]string, bool) {
+	by, n := "", 0
+	if len(lines) > 0 && strings.TrimRight(lines[0], " \t") == "---" {
+		if end := slices.IndexFunc(lines[1:], func(l string) bool { return strings.TrimRight(l, " \t") == "---" }); end >= 0 {
+			y := yamlReader{reporter: p}
+			y.read([]byte("\n"+strings.Join(lines[1:end+1], "\n")), func(n *yaml.Node) {
+				y.fields(n, map[string]func(*yaml.Node){"checked_by": func(n *yaml.Node) { by = strings.TrimSpace(y.text(n)) }})
+			})
+			n = end + 2
+		}
+	}
+	if by == "" {
+		p.add(at{1, 1}, "this translation is not sent: name who has read it, and is fluent in the language, in a line checked_by between two lines of --- at the top")
+		return nil, false
+	}
+	for _, number := range []string{"999", "111", "116 123"} {
+		if !strings.Contains(strings.Join(lines[n:], "\n"), number) {
+			p.add(at{n + 1, 1}, "this translation is not sent: it has no %s", number)
+			return nil, false
+		}
+	}
+	return append(make([]string, n), lines[n:]...), true
+}
+
+// valuesOf are the template values that a shipped message uses.
+func valuesOf(text string) []string {
+	t, err := template.New("").Parse(text)
+	if err != nil {
+		return nil
+	}
+	return topFields(t.Tree)
 }
 
 // word is a value that the caller gives: it may be empty at load.

@@ -1,6 +1,8 @@
 package knowledge
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -23,6 +25,32 @@ func TestWording(t *testing.T) {
 	}
 	if got := b.Wording("no such message", nil); got != "" {
 		t.Errorf("an unknown message says %q", got)
+	}
+}
+
+// A translation is sent when somebody is named who has checked it, and has the numbers.
+func TestTranslation(t *testing.T) {
+	const body = "999, 111, 116 123. Po angielsku, albo {{.Comms.Name}}.\n"
+	for name, c := range map[string]struct{ file, data, want, problem string }{
+		"checked":            {"language-pl.md", "---\nchecked_by: the interpreting service\n---\n" + body, "999, 111, 116 123. Po angielsku, albo the communications team.", ""},
+		"by nobody":          {"language-pl.md", body, "", "name who has read it"},
+		"by an empty name":   {"language-pl.md", "---\nchecked_by: \"\"\n---\n" + body, "", "name who has read it"},
+		"without end":        {"language-pl.md", "---\nchecked_by: x\n" + body, "", "name who has read it"},
+		"without a number":   {"language-pl.md", "---\nchecked_by: x\n---\nCall 999 or 111.\n", "", "it has no 116 123"},
+		"of no language":     {"language-xx.md", body, "", "unknown language"},
+		"with a wrong value": {"language-pl.md", "---\nchecked_by: x\n---\n" + body + "{{.Nobody}}\n", "", ":5:1: template value .Nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := folder("a")
+			f["wording/"+c.file] = &fstest.MapFile{Data: []byte(c.data)}
+			b, err := Load(f)
+			if got := b.Wording(strings.TrimSuffix(c.file, ".md"), nil); got != c.want {
+				t.Errorf("says %q, want %q", got, c.want)
+			}
+			if said := fmt.Sprint(err); !strings.Contains(said, c.problem) || (c.problem == "") != (err == nil) {
+				t.Errorf("problems %q, want %q", said, c.problem)
+			}
+		})
 	}
 }
 

@@ -3,57 +3,13 @@ package knowledge
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
-
-// reporter gathers the problems of one file.
-type reporter struct {
-	path     string
-	problems Problems
-}
-
-func (p *reporter) add(a at, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Path: p.path, Line: a.line, Column: a.column, Message: fmt.Sprintf(format, args...)})
-}
-
-func (p *reporter) warn(a at, format string, args ...any) {
-	p.add(a, format, args...)
-	p.problems[len(p.problems)-1].Warning = true
-}
-
-// lines is the text of a file, without a byte order mark and with either line
-// ending; false when it is no text of a sensible size.
-func (p *reporter) lines(data []byte, limit int) ([]string, bool) {
-	if len(data) > limit {
-		p.add(at{1, 1}, "the file has %d bytes; the limit is %d", len(data), limit)
-		return nil, false
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	lines := strings.Split(string(data), "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimSuffix(l, "\r")
-		for j := 0; j < len(l); {
-			r, n := utf8.DecodeRuneInString(l[j:])
-			if r == utf8.RuneError && n == 1 {
-				p.add(at{i + 1, utf8.RuneCountInString(l[:j]) + 1}, "not text in UTF-8: save the file with this encoding")
-				return nil, false
-			}
-			if r == 0 {
-				p.add(at{i + 1, utf8.RuneCountInString(l[:j]) + 1}, "a NUL character: this is no text file")
-				return nil, false
-			}
-			j += n
-		}
-	}
-	return lines, true
-}
 
 // yamlReader walks a YAML file by its nodes: unlike decoding into a struct it
 // reports every problem, duplicate keys too, in one pass and in plain words.
@@ -74,10 +30,10 @@ func (y yamlReader) read(data []byte, f func(*yaml.Node)) {
 				if strings.Contains(e.Message, "no documents") {
 					continue
 				}
-				y.add(yamlPlace(e), "%s", e.Message)
+				y.add(yamlPlace(e), "%s", slip(e.Message))
 			}
 		case errors.As(err, &one):
-			y.add(yamlPlace(one), "%s", one.Message)
+			y.add(yamlPlace(one), "%s", slip(one.Message))
 		default:
 			y.add(at{1, 1}, "%v", err)
 		}
@@ -86,6 +42,27 @@ func (y yamlReader) read(data []byte, f func(*yaml.Node)) {
 	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
 		f(doc.Content[0])
 	}
+}
+
+// slip says in plain words what is wrong where YAML cannot be read.
+func slip(message string) string {
+	for _, s := range []struct{ said, plain string }{
+		{"mapping values are not allowed", `a second colon in this line, or a line further in than the one above: write "key: value", and put a value that has a colon in double quotes`},
+		{"found a tab", "a tab at the start of the line: use spaces"},
+		{"cannot start any token", "a value cannot start with this character: put it in double quotes"},
+		{"unexpected end of stream", "a quote is opened here and not closed"},
+		{"expected ',' or ']'", "a list is opened here with [ and not closed with ]"},
+		{"expected ',' or '}'", "a bracket { is opened here and not closed with }"},
+		{"did not find expected key", `one of the lines from here on is no "key: value": look for a quote in the middle, or a line that starts further in`},
+		{"expected '-' indicator", "a list from here on goes on without its dashes"},
+		{"unknown anchor", "a value cannot start with *: put it in double quotes"},
+		{"block sequence entries", "a dash after a colon: write the list on the next lines, or as [one, two]"},
+	} {
+		if strings.Contains(message, s.said) {
+			return s.plain
+		}
+	}
+	return "this cannot be read: " + message
 }
 
 func yamlPlace(e *yaml.LoadError) at {
@@ -102,7 +79,7 @@ func (y yamlReader) fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		y.add(place(n), "lines of \"key: value\" are wanted here")
+		y.add(place(n), "expected lines of \"key: value\"")
 		return
 	}
 	seen := map[string]int{}
@@ -113,7 +90,7 @@ func (y yamlReader) fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
 		case !ok || k.Kind != yaml.ScalarNode:
 			y.add(place(k), "unknown key %q: the keys are %s", k.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		case line > 0:
-			y.add(place(k), "key %q stands twice, first on line %d", k.Value, line)
+			y.add(place(k), "key %q is there twice, first on line %d", k.Value, line)
 		default:
 			seen[k.Value] = k.Line
 			f(v)
@@ -127,7 +104,7 @@ func (y yamlReader) each(n *yaml.Node, f func(*yaml.Node)) {
 		return
 	}
 	if n.Kind != yaml.SequenceNode {
-		y.add(place(n), "a list is wanted here, such as [one, two]")
+		y.add(place(n), "expected a list, such as [one, two]")
 		return
 	}
 	for _, c := range n.Content {
@@ -140,8 +117,12 @@ func (y yamlReader) text(n *yaml.Node) string {
 		return ""
 	}
 	if n.Kind != yaml.ScalarNode {
-		y.add(place(n), "plain text is wanted here")
+		y.add(place(n), "expected plain text")
 		return ""
+	}
+	// "# a note" is a comment; in "Policy #12" somebody meant the number.
+	if c := n.LineComment; len(c) > 1 && c[0] == '#' && c[1] != ' ' && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 {
+		y.add(place(n), "the text stops before %q: put all of it in double quotes", c)
 	}
 	return strings.TrimSpace(n.Value)
 }
@@ -162,7 +143,7 @@ func (y yamlReader) flag(n *yaml.Node) bool {
 	case "false", "no", "":
 		return false
 	}
-	y.add(place(n), "true or false is wanted here")
+	y.add(place(n), "expected true or false")
 	return false
 }
 
@@ -173,7 +154,7 @@ func (y yamlReader) date(n *yaml.Node) time.Time {
 	}
 	d, err := time.Parse(time.DateOnly, t)
 	if err != nil {
-		y.add(place(n), "%q is no date: write it as 2027-05-31", t)
+		y.add(place(n), "%q is not a date: use the form 2027-05-31", t)
 	}
 	return d
 }

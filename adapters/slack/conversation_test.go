@@ -32,7 +32,7 @@ func TestWholeLoop(t *testing.T) {
 		w.Press(nina, card, "Claim")
 		w.said(comms, "Only members of the communications team")
 		w.Press(carol, card, "Claim")
-		card = w.said(comms, "C-1 · claimed", "Nina Nurse, #ward-7", "Carol Comms")
+		card = w.said(comms, "C-1 · claimed", "<@UNINA>", "|#ward-7>", "<@UCAROL>")
 		w.Press(colin, card, "Give back")
 		card = w.said(comms, "C-1 · waiting")
 
@@ -60,7 +60,7 @@ func TestWholeLoop(t *testing.T) {
 		if !has(answer.Read(), "Use a *page*. &lt;!channel&gt; &lt;@UNINA&gt; <https://example.org/p?a=1&amp;b=2|policy>", "• one &amp; two", "“facebook page”") {
 			t.Errorf("the answer reads:\n%s", answer.Read())
 		}
-		card = w.said(comms, "C-1 · answered", "Colin Comms")
+		card = w.said(comms, "C-1 · answered", "<@UCOLIN>")
 		w.Press(carol, card, "Correct the answer")
 		form = w.AwaitView(carol, "modal", func(v slacktest.View) bool { return has(v.Title, "Correct C-1") })
 		w.Submit(carol, form, map[string]string{"text": "Use a page, and look after it daily."})
@@ -73,9 +73,10 @@ func TestWholeLoop(t *testing.T) {
 		w.Press(carol, card, "Add to the FAQ")
 		form = w.AwaitView(carol, "modal", func(v slacktest.View) bool { return has(v.Title, "Add to the FAQ") })
 		errs, then := w.Submit(carol, form, map[string]string{"title": "Which kind of Facebook page to use", "askedas": "facebook page\nwhich facebook page do I use", "id": "answers/facebook-page"})
-		if then == nil || !has(then.Read(), "is in the FAQ now") {
+		if then == nil || !has(then.Read(), "Saving") {
 			t.Fatalf("adding to the FAQ: %v %v", errs, then)
 		}
+		w.AwaitView(carol, "modal", func(v slacktest.View) bool { return has(v.Read(), "is in the FAQ now") })
 		if err := w.fitted(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -304,4 +305,25 @@ func TestAnswerPrivately(t *testing.T) {
 			w.polite()
 		})
 	}
+}
+
+// TestStepsWithoutTheStore: whatever door a crisis comes in by, the steps are shown though
+// nothing can be saved, to the person alone, and once.
+func TestStepsWithoutTheStore(t *testing.T) {
+	overBoth(t, func(t *testing.T, w *world) {
+		if err := w.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.Say(nina, w.Direct(nina), "", "I want to kill myself")
+		w.said(w.Direct(nina), "If you are in crisis", "I have not kept what you wrote")
+		w.Mention(pete, ward, "", "I want to kill myself")
+		w.said(w.Direct(pete), "If you are in crisis")
+		if n := countWith(w.Messages(ward, nina), "crisis"); n != 0 {
+			t.Error("others can read of the crisis")
+		}
+		seen := w.Command(pete, ward, "I want to kill myself")
+		if seen.Only != pete || !has(seen.Read(), "If you are in crisis") {
+			t.Errorf("the command shows:\n%s", seen.Read())
+		}
+	})
 }

@@ -34,7 +34,7 @@ func (a *Adapter) Doctor(ctx context.Context) []bot.Finding {
 		case len(missing) > 0:
 			add("scopes", false, "missing: "+strings.Join(missing, ", ")+". Add them under OAuth & Permissions and install the app again")
 		case len(history) > 0:
-			add("scopes", true, "works; without "+strings.Join(history, ", ")+" follow-ups in a thread need a mention, and a message whose fate is unknown is sent again, marked as a possible repeat")
+			add("scopes", true, "works; without "+strings.Join(history, ", ")+" follow-ups in a thread need a mention, edits and deletions in channels and replies under a card are not seen, nor is what stands above a mention, and a message whose fate is unknown is sent again, marked as a possible repeat")
 		default:
 			add("scopes", true, "all there")
 		}

@@ -50,6 +50,7 @@ type interaction struct {
 		IsEphemeral bool   `json:"is_ephemeral"`
 	} `json:"container"`
 	Message struct {
+		User     string `json:"user"`
 		Text     string `json:"text"`
 		ThreadTS string `json:"thread_ts"`
 	} `json:"message"`
@@ -136,8 +137,8 @@ func (a *Adapter) from(ctx context.Context, x interaction, letter string) bot.Me
 	default:
 		m.In = place(channel, or(x.Container.ThreadTS, x.Message.ThreadTS))
 		m.Inline = s == inEphemeral
-		if m.Open = !isDirect(channel) && s == inMessage; !isDirect(channel) && x.Channel.Name != "" && x.Channel.Name != "directmessage" && x.Channel.Name != "privategroup" {
-			m.Where = "#" + x.Channel.Name
+		if m.Open = !isDirect(channel) && s == inMessage; !isDirect(channel) {
+			m.Where, m.Link = a.whereOf(ctx, channel, or(x.Container.ThreadTS, x.Message.ThreadTS), "")
 		}
 	}
 	if x.TriggerID != "" {
@@ -174,7 +175,12 @@ func (a *Adapter) pressed(ctx context.Context, x interaction, letter string) (ac
 		return ack{}, "ignored", nil
 	}
 	m := a.from(ctx, x, letter)
-	press.Fields = nil // what is filled in comes from forms alone
+	if a.outsider(ctx, x.User.ID, x.User.TeamID) {
+		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("for-staff")}) }}, "ok", nil
+	}
+	if !carries(press.Action) {
+		press.Fields = nil // what is filled in comes from forms alone
+	}
 	m.Press = &press
 	if act.ActionTS != "" {
 		m.Keys = append(m.Keys, "slack:action:"+x.User.ID+":"+act.ActionTS)
@@ -197,6 +203,12 @@ func (a *Adapter) pressed(ctx context.Context, x interaction, letter string) (ac
 		}
 		a.tell(ctx, x, m, r)
 	}}, outcome(r), nil
+}
+
+// carries tells the buttons that carry words which are kept nowhere else, or stand beside
+// one that does. What came of the press takes their place.
+func carries(a bot.Action) bool {
+	return a == bot.ActPassOn || a == bot.ActSend || a == bot.ActKeep
 }
 
 // decodePress reads the press that a button carries.
@@ -228,7 +240,7 @@ func (a *Adapter) tell(ctx context.Context, x interaction, m bot.Message, r bot.
 		_ = a.logView("update a form", err)
 	case inEphemeral:
 		if body := a.whisper(r, !isDirect(or(x.Container.ChannelID, x.Channel.ID))); body != nil {
-			body.ReplaceOriginal = len(r.Posts) > 0
+			body.ReplaceOriginal = len(r.Posts) > 0 || m.Press != nil && carries(m.Press.Action)
 			a.respond(ctx, x.ResponseURL, body, m.Direct)
 		}
 	case inMessage:
@@ -279,9 +291,17 @@ func (a *Adapter) share(ctx context.Context, x interaction, m bot.Message, r bot
 func (a *Adapter) asked(ctx context.Context, x interaction, letter string) (ack, string, error) {
 	m := a.from(ctx, x, letter)
 	m.Alone, m.Open, m.Inline = true, false, false
-	m.Text, _ = plainText(x.Message.Text, nil)
+	text, _ := plainText(x.Message.Text, nil)
+	if x.Message.User == x.User.ID {
+		m.Text = text
+	} else { // a colleague's words: nothing of them is kept before a press
+		m.Above = text
+	}
 	if isDirect(x.Channel.ID) || x.Channel.ID == "" {
 		m.In, m.Alone = m.Direct, false // somebody's own conversation: the bot is not in it
+	}
+	if a.outsider(ctx, x.User.ID, x.User.TeamID) {
+		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("for-staff")}) }}, "ok", nil
 	}
 	if x.ActionTS != "" {
 		m.Keys = append(m.Keys, "slack:shortcut:"+x.User.ID+":"+x.ActionTS)
@@ -293,6 +313,11 @@ func (a *Adapter) asked(ctx context.Context, x interaction, letter string) (ack,
 			return ack{}, "", err
 		}
 		return ack{}, "error", nil
+	}
+	if r.Aside != nil && !r.Repeat {
+		return ack{then: func(ctx context.Context) {
+			a.respond(ctx, x.ResponseURL, a.webhook([]bot.Post{*r.Aside}, false), m.Direct)
+		}}, outcome(r), nil
 	}
 	return ack{}, outcome(r), nil
 }
@@ -388,11 +413,18 @@ func (a *Adapter) submitted(ctx context.Context, x interaction, letter string) (
 		m.In = meta.In
 	}
 	meta.Press.Fields = a.values(ctx, x.View.State)
+	switch meta.Press.Action {
+	case bot.ActAnswer, bot.ActReuse, bot.ActCorrect, bot.ActAskBack, bot.ActNotOurs:
+		meta.Press.Fields[bot.FieldText] = asTyped(meta.Press.Fields[bot.FieldText])
+	}
 	m.Press = &meta.Press
 	// The same view with the same words in it is the same submission, whatever
 	// its trigger.
 	sum := sha256.Sum256([]byte(x.View.Hash + string(x.View.State)))
 	m.Keys = append(m.Keys, "slack:view:"+x.User.ID+":"+x.View.ID+":"+hex.EncodeToString(sum[:12]))
+	if savesEntry(meta.Press) {
+		return a.save(x, m, meta)
+	}
 	r, err := a.c.Bot.Handle(ctx, m)
 	if err != nil {
 		a.log.Error("slack: form not handled", "action", meta.Press.Action, "error", err)
@@ -415,6 +447,73 @@ func (a *Adapter) submitted(ctx context.Context, x interaction, letter string) (
 	return out, outcome(r), nil
 }
 
+// savesEntry tells the presses that write into the FAQ folder: while a model is being
+// fitted, that takes longer than Slack waits.
+func savesEntry(p bot.Press) bool {
+	return p.Action == bot.ActPromote || p.Action == bot.ActHarmless || p.Action == bot.ActCorrect && p.Fields[bot.FieldPlace] == bot.PlaceEntry
+}
+
+// savingShown is how long "Saving" stands at least: what came of it must not overtake the
+// acknowledgement that shows it.
+const savingShown = 500 * time.Millisecond
+
+// saveTime bounds what saves an entry. Slack has its acknowledgement before.
+const saveTime = time.Minute
+
+// save acknowledges a form at once, and then shows in its place what became of it: the
+// form again, with what is wrong with it, or that it is saved.
+func (a *Adapter) save(x interaction, m bot.Message, meta metadata) (ack, string, error) {
+	saving := a.page(bot.Reply{Notice: a.c.Bot.Say("saving")})
+	return ack{body: slackgo.NewUpdateViewSubmissionResponse(&saving), then: func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
+		defer cancel()
+		shown := time.NewTimer(savingShown)
+		defer shown.Stop()
+		r, err := a.c.Bot.Handle(ctx, m)
+		if err != nil {
+			a.log.Error("slack: form not handled", "action", meta.Press.Action, "error", err)
+			r = bot.Reply{Errors: map[string]string{"": a.c.Bot.Sentence(err)}}
+		}
+		select {
+		case <-shown.C:
+		case <-ctx.Done():
+		}
+		if r.Notice == "" && len(r.Posts) == 0 {
+			r.Notice = a.c.Bot.Say("done")
+		}
+		view := a.page(r)
+		if len(r.Errors) > 0 {
+			if form, err := a.c.Bot.Form(ctx, meta.Press, m.From); err == nil {
+				view = a.form(filled(form, meta.Press.Fields, r.Errors), meta)
+			}
+		}
+		_, err = a.api.UpdateViewContext(ctx, view, "", "", x.View.ID)
+		_ = a.logView("show what was saved", err)
+		if r.File != "" && !r.Repeat {
+			a.hand(ctx, m.Direct, r.File)
+		}
+	}}, "ok", nil
+}
+
+// filled is a form with what was written in it, and above it what is wrong.
+func filled(f bot.Form, written, errs map[string]string) bot.Form {
+	var wrong []string
+	for i, x := range f.Fields {
+		if v, ok := written[x.Name]; ok {
+			f.Fields[i].Value = v
+		}
+		if say := errs[x.Name]; say != "" {
+			wrong = append(wrong, "- **"+x.Label+"**: "+say)
+		}
+	}
+	if say := errs[""]; say != "" {
+		wrong = append(wrong, "- "+say)
+	}
+	f.Intro = strings.Join(wrong, "\n") + "\n\n" + f.Intro
+	f.Press.Fields = nil
+	return f
+}
+
 // values reads the fields of a form by their names.
 func (a *Adapter) values(ctx context.Context, state json.RawMessage) map[string]string {
 	var s struct {
@@ -424,6 +523,9 @@ func (a *Adapter) values(ctx context.Context, state json.RawMessage) map[string]
 			Selected     struct {
 				Value string `json:"value"`
 			} `json:"selected_option"`
+			Ticked []struct {
+				Value string `json:"value"`
+			} `json:"selected_options"`
 		} `json:"values"`
 	}
 	fields := map[string]string{}
@@ -444,6 +546,12 @@ func (a *Adapter) values(ctx context.Context, state json.RawMessage) map[string]
 				fields[block], _ = a.entryOf(v.Selected.Value)
 			case bot.Pick:
 				fields[block] = v.Selected.Value
+			case bot.Many:
+				var ticked []string
+				for _, t := range v.Ticked {
+					ticked = append(ticked, t.Value)
+				}
+				fields[block] = strings.Join(ticked, "\n")
 			case bot.Line, bot.Area:
 				fields[block] = unescape.Replace(v.Value)
 			}

@@ -48,18 +48,19 @@ func (m message) options(thread string) []slackgo.MsgOption {
 	return o
 }
 
-// look is what rendering needs to know beside the post.
-type look struct {
+// rendering is what is known beside the post.
+type rendering struct {
 	entry func(id string) string // the address of an entry's page, or ""
 	say   func(wording string) string
 	zone  *time.Location
 	share bool // an answer offers itself to the channel
-	ping  bool // an urgent card calls the channel
-	next  int  // numbers the buttons of one message apart
+	ping  bool // an urgent card calls people
+	calls string
+	next  int // numbers the buttons of one message apart
 }
 
-func (a *Adapter) look() *look {
-	l := &look{entry: func(string) string { return "" }, say: a.c.Bot.Say, zone: a.c.Bot.Base().Local().Zone}
+func (a *Adapter) rendering() *rendering {
+	l := &rendering{calls: a.calls, entry: func(string) string { return "" }, say: a.c.Bot.Say, zone: a.c.Bot.Base().Local().Zone}
 	if a.c.PublicURL != "" {
 		l.entry = func(id string) string { return a.c.PublicURL + bot.EntryPath + id }
 	}
@@ -67,14 +68,14 @@ func (a *Adapter) look() *look {
 }
 
 func (a *Adapter) render(p bot.Post, ping bool) message {
-	l := a.look()
+	l := a.rendering()
 	l.ping = ping
 	return l.post(p)
 }
 
 // renderAll puts several posts into one message.
 func (a *Adapter) renderAll(posts []bot.Post, share bool) message {
-	l := a.look()
+	l := a.rendering()
 	l.share = share
 	var all message
 	for i, p := range posts {
@@ -92,7 +93,7 @@ func (a *Adapter) renderAll(posts []bot.Post, share bool) message {
 
 // post renders a post within every limit. What is too long loses its end, and
 // says so.
-func (l *look) post(p bot.Post) message {
+func (l *rendering) post(p bot.Post) message {
 	body, since := mrkdwn(p.Text), mrkdwn(p.Since)
 	quote := p.Quote
 	cut := false
@@ -119,11 +120,11 @@ func (l *look) post(p bot.Post) message {
 	return message{blocks: blocks, text: l.fallback(p, body, since, quote), ping: l.ping && p.Urgent}
 }
 
-func (l *look) blocks(p bot.Post, body, since, quote string, cut bool) []slackgo.Block {
+func (l *rendering) blocks(p bot.Post, body, since, quote string, cut bool) []slackgo.Block {
 	var b []slackgo.Block
 	add := func(x ...slackgo.Block) { b = append(b, x...) }
-	if p.Urgent && l.ping {
-		add(section("<!here>"))
+	if p.Urgent && l.ping && l.calls != "" {
+		add(section(l.calls))
 	}
 	if p.Title != "" {
 		add(slackgo.NewHeaderBlock(plain(p.Title, maxHeader)))
@@ -166,7 +167,7 @@ func (l *look) blocks(p bot.Post, body, since, quote string, cut bool) []slackgo
 }
 
 // fallback is the post without blocks, for notifications and screen readers.
-func (l *look) fallback(p bot.Post, body, since, quote string) string {
+func (l *rendering) fallback(p bot.Post, body, since, quote string) string {
 	var parts []string
 	add := func(s string) {
 		if s != "" {
@@ -174,7 +175,7 @@ func (l *look) fallback(p bot.Post, body, since, quote string) string {
 		}
 	}
 	if p.Urgent && l.ping {
-		add("<!here>")
+		add(l.calls)
 	}
 	add(escape(p.Title))
 	add(body)
@@ -188,9 +189,14 @@ func (l *look) fallback(p bot.Post, body, since, quote string) string {
 }
 
 // fact is a labelled line; Slack shows its time in each reader's own zone.
-func (l *look) fact(f bot.Fact) string {
+func (l *rendering) fact(f bot.Fact) string {
 	s := "*" + escape(f.Label) + "*"
-	if f.Value != "" {
+	switch user := userOf(f.Person); {
+	case user != "": // their name as it is now, and no look-up
+		s += " <@" + user + ">"
+	case f.Link != "":
+		s += " " + link(f.Link, escape(f.Value))
+	case f.Value != "":
 		s += " " + shorten(escape(f.Value), 1_000)
 	}
 	if !f.Time.IsZero() {
@@ -202,7 +208,7 @@ func (l *look) fact(f bot.Fact) string {
 // shareStyle marks the one button that is not the centre's.
 const shareStyle bot.Style = "share"
 
-func (l *look) buttons(list []bot.Button) []slackgo.Block {
+func (l *rendering) buttons(list []bot.Button) []slackgo.Block {
 	var elements []slackgo.BlockElement
 	for _, x := range list {
 		value, err := json.Marshal(x.Press)
@@ -353,7 +359,10 @@ func mrkdwn(md string) string {
 	return strings.TrimSpace(w.children(doc, "\n\n"))
 }
 
-type writer struct{ source []byte }
+type writer struct {
+	source []byte
+	bare   bool // without marks
+}
 
 // children joins what is rendered of a block's blocks.
 func (w writer) children(n ast.Node, between string) string {
@@ -422,18 +431,16 @@ func (w writer) inline(n ast.Node) string {
 			}
 		case *ast.String:
 			b.WriteString(escape(string(c.Value)))
-		case *ast.CodeSpan:
-			b.WriteString("`" + strings.ReplaceAll(w.inline(c), "`", "'") + "`")
-		case *ast.Emphasis:
-			mark := "_"
-			if c.Level > 1 {
-				mark = "*"
+		case *ast.CodeSpan, *ast.Emphasis:
+			if w.bare {
+				b.WriteString(w.inline(c))
+				continue
 			}
-			b.WriteString(mark + w.inline(c) + mark)
+			b.WriteString(w.marked(c))
 		case *ast.Link:
-			b.WriteString(link(string(c.Destination), w.inline(c)))
+			b.WriteString(w.link(c, string(c.Destination)))
 		case *ast.Image:
-			b.WriteString(link(string(c.Destination), w.inline(c)))
+			b.WriteString(w.link(c, string(c.Destination)))
 		case *ast.AutoLink:
 			b.WriteString(link(string(c.URL(w.source)), escape(string(c.Label(w.source)))))
 		default:
@@ -441,6 +448,35 @@ func (w writer) inline(n ast.Node) string {
 		}
 	}
 	return b.String()
+}
+
+// marked is a piece of text that stands out.
+func (w writer) marked(n ast.Node) string {
+	e, ok := n.(*ast.Emphasis)
+	switch {
+	case !ok:
+		return "`" + strings.ReplaceAll(w.inline(n), "`", "'") + "`"
+	case e.Level > 1:
+		return "*" + w.inline(n) + "*"
+	}
+	return "_" + w.inline(n) + "_"
+}
+
+// link is a link whose text has no marks in it: on Android such a one is no link
+// (getsentry/sentry#123662). What was marked in whole is marked outside.
+func (w writer) link(n ast.Node, to string) string {
+	text, mark := w.inline(n), ""
+	if e, ok := n.FirstChild().(*ast.Emphasis); ok && e.NextSibling() == nil {
+		mark = "_"
+		if e.Level > 1 {
+			mark = "*"
+		}
+	}
+	plain := writer{source: w.source, bare: true}
+	if strings.ContainsAny(text, "*_`") {
+		text = plain.inline(n)
+	}
+	return mark + link(to, text) + mark
 }
 
 // link is a link of Slack's, or the text alone where the address leads nowhere

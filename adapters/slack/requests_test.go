@@ -154,7 +154,7 @@ func TestDistortedPayloads(t *testing.T) {
 // idle are requests that change nothing, however often they come.
 func idle(name string) bool {
 	return slices.ContainsFunc([]string{"url_verification", "event_app_uninstalled", "event_tokens_revoked", "interactive_block_suggestion",
-		"event_message.channel.thread", "event_message_thread_broadcast" /* overheard, and about nothing of theirs */}, func(s string) bool { return strings.HasPrefix(name, s) })
+		"event_message.channel.thread", "event_message_message_changed", "event_message_message_deleted", "event_message_thread_broadcast" /* overheard, and about nothing of theirs */}, func(s string) bool { return strings.HasPrefix(name, s) })
 }
 
 func TestRefused(t *testing.T) {

@@ -324,10 +324,10 @@ func (a *Adapter) failed(err error, d bot.Delivery) error {
 		if !final {
 			return &bot.NotSent{Err: fmt.Errorf("slack: %s", code)}
 		}
-		not := &bot.NotSent{Err: fmt.Errorf("slack: %s: %s", code, say), Final: true, Elsewhere: d.Only != "" && d.Fallback != ""}
+		not := &bot.NotSent{Err: fmt.Errorf("slack: %s: %s", code, say), Final: true, Elsewhere: d.Fallback != ""}
 		if d.To != "" && d.To.Lane() == string(a.Comms()) {
 			// A card must not be lost to a channel that is being mended.
-			not.Final = false
+			not.Final, not.Elsewhere = false, false
 			a.checkSoon()
 		}
 		return not

@@ -54,8 +54,8 @@ func TestSendFails(t *testing.T) {
 		{"a fault of Slack's", "slack:" + ward, "", slacktest.Failure{Status: 502}, true, bot.NotSent{}, "502"},
 		{"half done", "slack:" + ward, "", slacktest.Failure{Error: "fatal_error"}, true, bot.NotSent{}, "fatal_error"},
 		{"not understood", "slack:" + ward, "", slacktest.Failure{Status: 404}, false, bot.NotSent{}, "404"},
-		{"archived", "slack:" + ward, "", slacktest.Failure{Error: "is_archived"}, false, bot.NotSent{Final: true}, "unarchive it"},
-		{"no channel", "slack:CNONE", "", slacktest.Failure{}, false, bot.NotSent{Final: true}, "invite the bot"},
+		{"archived", "slack:" + ward, "", slacktest.Failure{Error: "is_archived"}, false, bot.NotSent{Final: true, Elsewhere: true}, "unarchive it"},
+		{"no channel", "slack:CNONE", "", slacktest.Failure{}, false, bot.NotSent{Final: true, Elsewhere: true}, "invite the bot"},
 		{"the comms channel, archived", "slack:" + comms, "", slacktest.Failure{Error: "is_archived"}, false, bot.NotSent{}, "unarchive it"},
 		{"a bad token", "slack:" + ward, "", slacktest.Failure{Error: "token_revoked"}, false, bot.NotSent{After: time.Minute}, "token_revoked"},
 		{"nobody", "slack:UNOBODY", "", slacktest.Failure{}, false, bot.NotSent{Final: true}, "no longer in Slack"},
@@ -133,9 +133,14 @@ func TestMember(t *testing.T) {
 		c.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	})
 	many := []string{s.BotUser}
-	for i := range 450 { // three pages
+	for i := range 2_450 { // three pages
 		many = append(many, fmt.Sprintf("UM%d", i))
 	}
+	for _, id := range []string{"UM0", "UM2449", "UM1", "UM2"} {
+		s.AddUser(id, id)
+	}
+	s.Change("UM1", func(u *slacktest.User) { u.Guest = true })
+	s.Change("UM2", func(u *slacktest.User) { u.Team = "TOTHER" })
 	s.AddChannel(comms, "comms", many...)
 	is := func(p bot.PersonID) bool {
 		t.Helper()
@@ -145,28 +150,39 @@ func TestMember(t *testing.T) {
 		}
 		return ok
 	}
-	if !is("slack:UM0") || !is("slack:UM449") || is("slack:UNINA") || is("teams:UM0") || is("slack:") {
+	if !is("slack:UM0") || !is("slack:UM2449") || is("slack:UNINA") || is("teams:UM0") || is("slack:") {
 		t.Error("members are not who is in the channel")
 	}
-	s.Leave(comms, "UM449")
+	if is("slack:UM1") || is("slack:UM2") {
+		t.Error("a guest, or somebody of another organisation, is comms")
+	}
+	s.Leave(comms, "UM2449")
 	mu.Lock()
 	now = now.Add(59 * time.Second)
 	mu.Unlock()
-	if n := s.Calls("conversations.members"); !is("slack:UM449") || s.Calls("conversations.members") != n {
+	if n := s.Calls("conversations.members"); !is("slack:UM2449") || s.Calls("conversations.members") != n {
 		t.Error("asked again within a minute")
 	}
 	mu.Lock()
 	now = now.Add(time.Second)
 	mu.Unlock()
-	if is("slack:UM449") {
+	if is("slack:UM2449") {
 		t.Error("who left is still comms after a minute")
 	}
 	mu.Lock()
 	now = now.Add(time.Minute)
 	mu.Unlock()
-	s.Fail("conversations.members", slacktest.Failure{Status: 500})
+	s.Fail("conversations.members", slacktest.Failure{Status: 500}, slacktest.Failure{Status: 429, RetryAfter: 30}, slacktest.Failure{Status: 500})
+	for range 2 {
+		if !is("slack:UM0") {
+			t.Error("the last good list does not serve")
+		}
+	}
+	mu.Lock()
+	now = now.Add(10 * time.Minute)
+	mu.Unlock()
 	if _, err := a.Member(t.Context(), "slack:UM0"); err == nil {
-		t.Error("somebody is comms though nobody could look")
+		t.Error("somebody is comms though nobody could look for ten minutes")
 	}
 }
 

@@ -11,9 +11,11 @@ package slack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +44,12 @@ type Config struct {
 	// AnswerPrivately shows the answer to a mention to who asked, and to nobody
 	// else in the channel.
 	AnswerPrivately bool
+	// RefuseGuests answers guests of the workspace as it does people of other ones: with
+	// one sentence. Neither is ever a member of comms.
+	RefuseGuests bool
+	// Urgent is whom an urgent card calls: "here" (the default), "channel", "nobody", or
+	// ids of user groups (S…) and people (U…, W…), with commas between.
+	Urgent string
 
 	Bot *bot.Bot
 	Log *slog.Logger
@@ -62,12 +70,15 @@ type Adapter struct {
 	log  *slog.Logger
 	now  func() time.Time
 
-	self    atomic.Pointer[identity]
-	members members
-	names   names
-	paces   paces
-	seen    recent
-	recheck chan struct{}
+	self     atomic.Pointer[identity]
+	members  members
+	users    lookups[user]
+	channels lookups[channel]
+	asking   *rate.Limiter // users.info and conversations.info have 50 a minute and more
+	paces    paces
+	calls    string // how an urgent card calls people
+	seen     recent
+	recheck  chan struct{}
 
 	slots chan struct{} // one for each thing that runs after an acknowledgement
 
@@ -76,7 +87,7 @@ type Adapter struct {
 }
 
 // identity is who the bot token belongs to.
-type identity struct{ user, bot, team, enterprise string }
+type identity struct{ user, bot, team, enterprise, url string }
 
 // The parts of the adapter that can be unready, in the order in which they are
 // told.
@@ -118,6 +129,7 @@ func New(c Config) (*Adapter, error) {
 	if c.Count == nil {
 		c.Count = func(string) {}
 	}
+	var err error
 	a := &Adapter{
 		c: c, log: c.Log.With("adapter", Name), now: c.Now,
 		http:     &http.Client{Timeout: callTimeout},
@@ -127,7 +139,10 @@ func New(c Config) (*Adapter, error) {
 	}
 	a.api = slackgo.New(c.BotToken, slackgo.OptionHTTPClient(a.http), slackgo.OptionAPIURL(c.APIURL), slackgo.OptionAppLevelToken(c.AppToken))
 	a.members.turn = make(chan struct{}, 1)
-	a.members.ttl, a.names.ttl, a.names.lookups = memberTTL, nameTTL, rate.NewLimiter(rate.Every(time.Second), 30)
+	a.members.ttl, a.asking = memberTTL, rate.NewLimiter(rate.Every(time.Second), 30)
+	if a.calls, err = calls(c.Urgent); err != nil {
+		return nil, err
+	}
 	a.paces.pace = c.Pace
 	if c.AppToken != "" {
 		a.problems[partSocket] = "Slack: Socket Mode is not connected yet"
@@ -249,7 +264,7 @@ func (a *Adapter) identify(ctx context.Context) (identity, []string, error) {
 			scopes = append(scopes, s)
 		}
 	}
-	return identity{user: r.UserID, bot: r.BotID, team: r.TeamID, enterprise: r.EnterpriseID}, scopes, nil
+	return identity{user: r.UserID, bot: r.BotID, team: r.TeamID, enterprise: r.EnterpriseID, url: r.URL}, scopes, nil
 }
 
 // tokenMend says what to do about a token that Slack does not take.
@@ -283,10 +298,39 @@ func (a *Adapter) commsChannel(ctx context.Context) (say, name string) {
 		return "Slack: the comms channel cannot be checked (" + err.Error() + ")", ""
 	case ch.IsArchived:
 		return "Slack: the comms channel #" + ch.Name + " is archived: unarchive it, or set another SLACK_COMMS_CHANNEL", ch.Name
+	case ch.IsExtShared:
+		return "Slack: the comms channel #" + ch.Name + " is shared with another organisation, whose people read every card: set another SLACK_COMMS_CHANNEL", ch.Name
 	case !ch.IsMember:
 		return "Slack: the bot is not in the comms channel #" + ch.Name + ": write /invite @Canteen there", ch.Name
 	}
 	return "", ch.Name
+}
+
+var called = regexp.MustCompile(`^[SUW][A-Z0-9]+$`)
+
+// calls is Config.Urgent in Slack's marks.
+func calls(urgent string) (string, error) {
+	switch urgent {
+	case "", "here":
+		return "<!here>", nil
+	case "channel":
+		return "<!channel>", nil
+	case "nobody":
+		return "", nil
+	}
+	var list []string
+	for id := range strings.SplitSeq(urgent, ",") {
+		id = strings.TrimSpace(id)
+		switch {
+		case !called.MatchString(id):
+			return "", fmt.Errorf("SLACK_URGENT is here, channel, nobody, or ids such as S0123 and U0123 with commas between, not %q", id)
+		case id[0] == 'S':
+			list = append(list, "<!subteam^"+id+">")
+		default:
+			list = append(list, "<@"+id+">")
+		}
+	}
+	return strings.Join(list, " "), nil
 }
 
 // checkSoon makes watch check at once.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	slackgo "github.com/slack-go/slack"
+
 	"canteen/bot"
 )
 
@@ -58,22 +60,59 @@ type envelope struct {
 		UserID       string `json:"user_id"`
 		IsBot        bool   `json:"is_bot"`
 	} `json:"authorizations"`
-	Event struct {
-		Type         string `json:"type"`
-		Subtype      string `json:"subtype"`
-		User         string `json:"user"`
-		BotID        string `json:"bot_id"`
-		Channel      string `json:"channel"`
-		ChannelType  string `json:"channel_type"`
-		Text         string `json:"text"`
-		TS           string `json:"ts"`
-		ThreadTS     string `json:"thread_ts"`
-		ParentUserID string `json:"parent_user_id"`
-		Tab          string `json:"tab"`
-		Tokens       struct {
-			Bot []string `json:"bot"`
-		} `json:"tokens"`
-	} `json:"event"`
+	Event said `json:"event"`
+}
+
+// said is an event within its envelope.
+type said struct {
+	Type         string `json:"type"`
+	Subtype      string `json:"subtype"`
+	User         string `json:"user"`
+	BotID        string `json:"bot_id"`
+	Channel      string `json:"channel"`
+	ChannelType  string `json:"channel_type"`
+	Text         string `json:"text"`
+	TS           string `json:"ts"`
+	ThreadTS     string `json:"thread_ts"`
+	ParentUserID string `json:"parent_user_id"`
+	Tab          string `json:"tab"`
+	UserTeam     string `json:"user_team"`
+	SourceTeam   string `json:"source_team"`
+	Files        []file `json:"files"`
+	Attachments  []struct {
+		IsShare bool `json:"is_share"`
+	} `json:"attachments"`
+	// Of a message that was edited or deleted.
+	Message   *inner `json:"message"`
+	Previous  *inner `json:"previous_message"`
+	DeletedTS string `json:"deleted_ts"`
+	Tokens    struct {
+		Bot []string `json:"bot"`
+	} `json:"tokens"`
+}
+
+// inner is a message within an event.
+type inner struct {
+	Subtype  string `json:"subtype"`
+	User     string `json:"user"`
+	BotID    string `json:"bot_id"`
+	Text     string `json:"text"`
+	TS       string `json:"ts"`
+	ThreadTS string `json:"thread_ts"`
+	Edited   *struct {
+		TS string `json:"ts"`
+	} `json:"edited"`
+	Files []file `json:"files"`
+}
+
+type file struct {
+	MimeType      string `json:"mimetype"`
+	Transcription struct {
+		Status  string `json:"status"`
+		Preview struct {
+			Content string `json:"content"`
+		} `json:"preview"`
+	} `json:"transcription"`
 }
 
 func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack, string, error) {
@@ -98,7 +137,7 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 	}
 	switch e.Event.Type {
 	case "message", "app_mention":
-		m, ok := a.said(ctx, e)
+		m, ok := a.said(ctx, &e)
 		if !ok {
 			return ack{}, "ignored", nil
 		}
@@ -108,15 +147,33 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 		}
 		// One mention comes as app_mention and as message, and re-sends with new
 		// event ids have been seen: what was said in one spot is said once.
-		m.Keys = append(m.Keys, "slack:said:"+e.Event.Channel+":"+e.Event.TS)
+		m.Said = "slack:said:" + e.Event.Channel + ":" + e.Event.TS
+		switch m.Change {
+		case bot.Edited:
+			m.Keys = append(m.Keys, m.Said+":"+e.Event.Message.Edited.TS)
+		case bot.Deleted:
+			m.Keys = append(m.Keys, m.Said+":deleted")
+		default:
+			m.Keys = append(m.Keys, m.Said)
+		}
+		if outside := a.outsider(ctx, e.Event.User, e.Event.UserTeam, e.Event.SourceTeam); outside {
+			if m.Overheard || m.Change != "" || m.Under != "" || !a.seen.first(a.now(), m.Said) {
+				return ack{}, "ignored", nil
+			}
+			return ack{then: func(ctx context.Context) { a.aside(ctx, m, e.Event.TS, notice(a.c.Bot.Say("for-staff"))) }}, "ok", nil
+		}
 		r, err := a.c.Bot.Handle(ctx, m)
 		if err != nil {
 			return ack{}, "", err
 		}
-		if r.Notice != "" && !r.Repeat {
-			return ack{then: func(ctx context.Context) { a.aside(ctx, m, r.Notice) }}, outcome(r), nil
+		if r.Repeat || r.Notice == "" && r.Aside == nil {
+			return ack{}, outcome(r), nil
 		}
-		return ack{}, outcome(r), nil
+		p := notice(r.Notice)
+		if r.Aside != nil {
+			p = *r.Aside
+		}
+		return ack{then: func(ctx context.Context) { a.aside(ctx, m, e.Event.TS, p) }}, outcome(r), nil
 	case "app_home_opened":
 		if e.Event.Tab == "messages" && e.Event.User != "" && e.Event.Channel != "" {
 			return a.greet(ctx, e, letter)
@@ -138,10 +195,17 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 	return ack{}, "ignored", nil
 }
 
-// aside tells who wrote, and nobody else, what nothing is stored of.
-func (a *Adapter) aside(ctx context.Context, m bot.Message, text string) {
-	msg := a.render(bot.Post{Kind: bot.KindNotice, Text: text}, false)
+func notice(text string) bot.Post { return bot.Post{Kind: bot.KindNotice, Text: text} }
+
+// aside tells who wrote, and nobody else, what nothing is stored of. ts is their
+// message's: nobody sees what is whispered into a thread that has no reply yet, so that it
+// stands in the channel then.
+func (a *Adapter) aside(ctx context.Context, m bot.Message, ts string, p bot.Post) {
+	msg := a.render(p, false)
 	channel, thread, _ := where(m.In)
+	if thread == ts {
+		thread = ""
+	}
 	var err error
 	if m.Open || m.Alone {
 		_, err = a.api.PostEphemeralContext(ctx, channel, userOf(m.From.ID), msg.options(thread)...)
@@ -194,15 +258,20 @@ func (a *Adapter) foreign(ids ...string) bool {
 	return named && self.team != ""
 }
 
-// said makes a Message of what somebody wrote, when it is for the bot.
-func (a *Adapter) said(ctx context.Context, e envelope) (bot.Message, bool) {
-	ev := e.Event
+// said makes a Message of what somebody wrote, changed or deleted, when it is for the bot.
+func (a *Adapter) said(ctx context.Context, e *envelope) (bot.Message, bool) {
+	ev := &e.Event
+	var change bot.Change
 	switch ev.Subtype {
 	case "", "file_share", "thread_broadcast", "me_message":
-	default: // edits, deletions, other bots, people who come and go
+	case "message_changed", "message_deleted":
+		if change = ev.unfold(); change == "" {
+			return bot.Message{}, false
+		}
+	default: // other bots, people who come and go
 		return bot.Message{}, false
 	}
-	us := a.us(e)
+	us := a.us(*e)
 	if _, called := plainText(ev.Text, us); !called && ev.Type == "app_mention" {
 		if m := leadingMention.FindStringSubmatch(ev.Text); m != nil {
 			us = append(us, m[1]) // an id of the bot's that nobody told us
@@ -212,18 +281,40 @@ func (a *Adapter) said(ctx context.Context, e envelope) (bot.Message, bool) {
 		return bot.Message{}, false
 	}
 	text, called := plainText(ev.Text, us)
-	m := bot.Message{From: bot.Person{ID: person(ev.User)}, In: place(ev.Channel, ev.ThreadTS), Direct: direct(ev.User), Text: text, At: a.now()}
+	m := bot.Message{From: bot.Person{ID: person(ev.User)}, In: place(ev.Channel, ev.ThreadTS), Direct: direct(ev.User), Text: text, Change: change, At: a.now()}
+	for _, f := range ev.Files {
+		switch words := f.Transcription.Preview.Content; {
+		case f.Transcription.Status == "complete" && words != "":
+			m.Text = strings.TrimSpace(m.Text + "\n" + words)
+		case strings.HasPrefix(f.MimeType, "image/"):
+			m.Attached = append(m.Attached, bot.Picture)
+		default:
+			m.Attached = append(m.Attached, bot.File)
+		}
+	}
+	for _, x := range ev.Attachments {
+		if x.IsShare {
+			m.Attached = append(m.Attached, bot.Forwarded)
+		}
+	}
 	private := ev.ChannelType == "im" || ev.ChannelType == "" && isDirect(ev.Channel)
+	underCard := ev.Channel == a.c.CommsChannel && ev.ThreadTS != "" && (ev.ParentUserID == "" || slices.Contains(us, ev.ParentUserID))
 	switch {
 	case private:
-	case ev.Channel == a.c.CommsChannel && ev.ThreadTS != "" && (ev.ParentUserID == "" || slices.Contains(us, ev.ParentUserID)):
-		return m, false // talk under a card stays among comms
-	case ev.Type == "app_mention":
+	case underCard && change == "" && (called && ev.Type == "app_mention" || !called && !speaksToOthers(ev.Text)):
+		m.Under, m.Open, m.Overheard = ev.Channel+"/"+ev.ThreadTS, true, !called
+		m.Text, _ = plainText(asTyped(ev.Text), us)
+		return m, true
+	case underCard:
+		return m, false
+	case ev.Type == "app_mention", called && len(ev.Files) > 0, called && change != "":
 		if ev.ThreadTS == "" {
 			m.In = place(ev.Channel, ev.TS)
 		}
 		m.Open = true
-	case called, ev.ThreadTS == "", speaksToOthers(ev.Text):
+	case change == bot.Deleted:
+		m.Open, m.Overheard = true, true
+	case called, ev.ThreadTS == "" && change == "", speaksToOthers(ev.Text):
 		return m, false // it comes as app_mention too, or is not for the bot
 	default:
 		m.Open, m.Overheard = true, true
@@ -238,9 +329,60 @@ func (a *Adapter) said(ctx context.Context, e envelope) (bot.Message, bool) {
 		m.From.Name = a.userName(ctx, ev.User, "")
 	}
 	if m.Open && !m.Overheard {
-		m.Where = a.channelName(ctx, ev.Channel)
+		m.Where, m.Link = a.whereOf(ctx, ev.Channel, ev.TS, ev.ThreadTS)
+		if ev.ThreadTS != "" && ev.ThreadTS != ev.TS && change == "" && len(strings.Fields(m.Text)) <= fewWords {
+			m.Above = a.above(ctx, ev.Channel, ev.ThreadTS, ev.TS, us)
+		}
 	}
 	return m, true
+}
+
+// unfold makes an event of the message that it says was changed or deleted, and says
+// which; "" where it was neither by its writer, as when a link is unfurled.
+func (ev *said) unfold() bot.Change {
+	was, now := ev.Previous, ev.Message
+	deleted := ev.Subtype == "message_deleted" || now != nil && now.Subtype == "tombstone"
+	switch {
+	case deleted && was != nil:
+		ev.User, ev.BotID, ev.Text, ev.TS, ev.ThreadTS = was.User, was.BotID, "", or(ev.DeletedTS, was.TS), was.ThreadTS
+		return bot.Deleted
+	case !deleted && now != nil && now.Edited != nil && now.Edited.TS != "" && (was == nil || was.Text != now.Text):
+		ev.User, ev.BotID, ev.Text, ev.TS, ev.ThreadTS, ev.Files = now.User, now.BotID, now.Text, now.TS, now.ThreadTS, now.Files
+		return bot.Edited
+	}
+	return ""
+}
+
+// fewWords are so few that they may say nothing but call the bot.
+const fewWords = 8
+
+// aboveWait is how long an answer waits for what stands above.
+const aboveWait = 800 * time.Millisecond
+
+// above is what people wrote in a thread before a message: the root, and the last one.
+// It is "" where the history cannot be read.
+func (a *Adapter) above(ctx context.Context, channel, thread, before string, us []string) string {
+	ctx, cancel := context.WithTimeout(ctx, aboveWait)
+	defer cancel()
+	list, _, _, err := a.api.GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{ChannelID: channel, Timestamp: thread, Latest: before, Limit: 50})
+	if err != nil {
+		a.log.Info("slack: what stands above a mention is not read", "error", err)
+		return ""
+	}
+	var said []string
+	slices.SortFunc(list, func(x, y slackgo.Message) int { return strings.Compare(x.Timestamp, y.Timestamp) })
+	for _, m := range list {
+		if m.Timestamp >= before || m.BotID != "" || m.User == "" || slices.Contains(us, m.User) {
+			continue
+		}
+		if text, called := plainText(m.Text, us); text != "" && !called {
+			said = append(said, text)
+		}
+	}
+	if len(said) > 2 {
+		said = []string{said[0], said[len(said)-1]}
+	}
+	return strings.Join(said, "\n")
 }
 
 // us are the user ids that the bot goes by in an event.
@@ -280,8 +422,11 @@ func (a *Adapter) command(ctx context.Context, payload []byte, letter string) (a
 	if c.ChannelID == "" {
 		m.In = m.Direct
 	}
-	if !isDirect(c.ChannelID) && c.ChannelName != "" && c.ChannelName != "privategroup" {
-		m.Where = "#" + c.ChannelName
+	if !isDirect(c.ChannelID) && c.ChannelID != "" {
+		m.Where, _ = a.whereOf(ctx, c.ChannelID, "", "")
+	}
+	if a.outsider(ctx, c.UserID, "") {
+		return ack{body: a.whisper(bot.Reply{Notice: a.c.Bot.Say("for-staff")}, false)}, "ok", nil
 	}
 	if c.TriggerID != "" {
 		m.Keys = append(m.Keys, "slack:command:"+c.TriggerID)
@@ -353,6 +498,23 @@ func plainText(s string, us []string) (text string, called bool) {
 		return label + " (" + target + ")"
 	})
 	return strings.TrimSpace(unescape.Replace(s)), called
+}
+
+var (
+	bold       = regexp.MustCompile(`(^|[\s(_])\*([^\s*](?:[^*\n]*[^\s*])?)\*($|[\s).,;:!?_])`)
+	struck     = regexp.MustCompile(`(^|[\s(])~([^\s~](?:[^~\n]*[^\s~])?)~($|[\s).,;:!?])`)
+	namedLink  = regexp.MustCompile(`<(https?://[^<>|\s]+)\|([^<>]+)>`)
+	linkBraces = strings.NewReplacer("[", "(", "]", ")")
+)
+
+// asTyped makes Markdown of Slack's own marks, which people type in Slack: *bold* and
+// ~struck~. What is Markdown already stays.
+func asTyped(s string) string {
+	s = namedLink.ReplaceAllStringFunc(s, func(ref string) string {
+		m := namedLink.FindStringSubmatch(ref)
+		return "[" + linkBraces.Replace(m[2]) + "](" + m[1] + ")"
+	})
+	return struck.ReplaceAllString(bold.ReplaceAllString(s, "$1**$2**$3"), "$1~~$2~~$3")
 }
 
 // unescape undoes the three escapes of Slack's, once.

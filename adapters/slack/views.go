@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -30,7 +32,7 @@ func (a *Adapter) showHome(ctx context.Context, user string) {
 // home is the Home tab: search, popular entries, topics, the person's own
 // questions, and what is kept of them.
 func (a *Adapter) home(h bot.Home) []slackgo.Block {
-	l := a.look()
+	l := a.rendering()
 	b := []slackgo.Block{section(escape(a.c.Bot.Say("slack-home")))}
 	heading := func(s string) { b = append(b, slackgo.NewHeaderBlock(plain(s, maxHeader))) }
 	search := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeExternal, plain("Type a word", maxChoice), idEntry+"/search")
@@ -106,6 +108,17 @@ func (a *Adapter) input(f bot.Field) slackgo.BlockElement {
 			s.Options = append(s.Options, o)
 			if c.Value == f.Value {
 				s.InitialOption = o
+			}
+		}
+		return s
+	case bot.Many:
+		s := slackgo.NewCheckboxGroupsBlockElement(id)
+		chosen := strings.Split(f.Value, "\n")
+		for _, c := range f.Choices[:min(len(f.Choices), 10)] {
+			o := option(c)
+			s.Options = append(s.Options, o)
+			if slices.Contains(chosen, c.Value) {
+				s.InitialOptions = append(s.InitialOptions, o)
 			}
 		}
 		return s

@@ -42,6 +42,7 @@ type world struct {
 	app   *slack.Adapter
 	bot   *bot.Bot
 	store *store.Store
+	file  string // of the store
 	// fitted waits for the model of what was saved last.
 	fitted func(context.Context) error
 
@@ -84,14 +85,16 @@ func start(t testing.TB, transport string, set ...func(*slack.Config)) *world {
 		t.Fatal(err)
 	}
 	w.fitted = folder.WaitFitted
-	w.store, err = store.OpenSQLite(ctx, filepath.Join(t.TempDir(), "canteen.db"), store.Options{Log: log})
+	w.file = filepath.Join(t.TempDir(), "canteen.db")
+	w.store, err = store.OpenSQLite(ctx, w.file, store.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	members := map[string]bot.Members{}
 	policy := bot.DefaultPolicy
-	policy.Covered = 0 // a folder as small as this one has no measure of it
-	w.bot = bot.New(bot.Config{Store: w.store, Folder: folder, Members: members, Comms: []bot.Place{"slack:" + comms}, Policy: policy, Log: log})
+	policy.Covered, policy.Likely = 0, .70 // a folder as small as this one has no measure of them
+	var outbox *bot.Outbox
+	w.bot = bot.New(bot.Config{Direct: func(ctx context.Context, d bot.Delivery) error { return outbox.Direct(ctx, d) }, Store: w.store, Folder: folder, Members: members, Comms: []bot.Place{"slack:" + comms}, Policy: policy, Log: log})
 	c := slack.Config{BotToken: w.BotToken, CommsChannel: comms, APIURL: strings.TrimSuffix(w.URL, "/"), PublicURL: "https://canteen.example.org/", Bot: w.bot, Log: log, Pace: rate.Inf,
 		Count: func(what string) { w.mu.Lock(); w.counts[what]++; w.mu.Unlock() }}
 	if transport == "http" {
@@ -107,7 +110,7 @@ func start(t testing.TB, transport string, set ...func(*slack.Config)) *world {
 		t.Fatal(err)
 	}
 	members[slack.Name] = w.app
-	outbox := bot.NewOutbox(bot.OutboxConfig{Queue: w.store, Senders: map[string]bot.Sender{slack.Name: w.app}, Log: log})
+	outbox = bot.NewOutbox(bot.OutboxConfig{Queue: w.store, Senders: map[string]bot.Sender{slack.Name: w.app}, Undelivered: w.bot.Undelivered, Log: log})
 
 	var running sync.WaitGroup
 	var server *httptest.Server

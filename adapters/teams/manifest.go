@@ -83,7 +83,7 @@ func (c Config) manifest(u *url.URL) object {
 		"manifestVersion": "1.30",
 		"version":         version,
 		"id":              id,
-		"developer":       object{"name": "Canteen", "websiteUrl": here, "privacyUrl": here, "termsOfUseUrl": here},
+		"developer":       object{"name": "Canteen", "websiteUrl": here, "privacyUrl": here + "privacy", "termsOfUseUrl": here + "terms"},
 		"name":            object{"short": "Canteen", "full": "Canteen, answers about social media"},
 		"description": object{
 			"short": "Answers staff's questions about using social media at work",
@@ -92,6 +92,9 @@ func (c Config) manifest(u *url.URL) object {
 		"icons":               object{"color": "color.png", "outline": "outline.png"},
 		"accentColor":         "#005EB8",
 		"defaultInstallScope": "personal",
+		"localizationInfo":    object{"defaultLanguageTag": "en-gb"},
+		// Shared and private channels too; without it Teams leaves the bot out of them.
+		"supportsChannelFeatures": "tier1",
 		"bots": []object{{
 			"botId":  id,
 			"scopes": []string{"personal", "team", "groupChat"},

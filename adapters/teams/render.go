@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +34,8 @@ const (
 	inserted                 // by somebody, where the bot need not be: nothing to press
 )
 
-// compose renders a delivery. A sourced answer says its title in the message's
-// text, since citations hang on that, and the rest in a card.
+// compose renders a delivery as a card and nothing beside it: of text with a card Teams
+// makes two messages, without an id, and refuses to update them.
 func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error) {
 	p := d.Post
 	if d.Unsure && d.PostedID == "" {
@@ -44,11 +45,7 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 	if d.Private { // a notification is read over a shoulder
 		m.Summary = "Canteen"
 	}
-	if p.Kind == bot.KindAnswer && p.Title != "" && p.Source != "" {
-		m.TextFormat, m.Text = "markdown", "**"+escape(p.Title)+"** [1]"
-		m.Entities = append(m.Entities, citation(p, a.link(p.Entry)))
-		p.Title = ""
-	}
+	var ping *mentions
 	data := map[string]any{}
 	if thumbed(p) {
 		data["feedbackLoop"] = map[string]string{"type": "default"}
@@ -56,17 +53,24 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 	if p.Urgent && d.PostedID == "" {
 		m.Importance = "urgent"
 		data["notification"] = map[string]any{"alert": true}
-		if err := a.ping(ctx, m); err != nil {
+		var err error
+		if ping, err = a.ping(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if len(data) > 0 {
 		m.ChannelData = data
 	}
+	if p.Kind == bot.KindCard {
+		if _, err := a.roster(ctx); err != nil && ctx.Err() != nil { // refreshable needs it
+			return nil, ctx.Err()
+		}
+	}
 	c, err := a.fitting(p, onMessage)
 	if err != nil {
 		return nil, err
 	}
+	ping.in(c)
 	m.Attachments = []schema.Attachment{attach(c)}
 	return m, nil
 }
@@ -75,35 +79,50 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 // whole, a large one by the channel's own notifications.
 const maxPinged = 20
 
-// ping names the members of comms in an urgent message, where they can be had.
-func (a *Adapter) ping(ctx context.Context, m *message) error {
+// mentions are people whom a card names, so that Teams notifies them.
+type mentions struct {
+	text     string
+	entities []any
+}
+
+// in puts them at the head of a card.
+func (m *mentions) in(c card) {
+	if m == nil {
+		return
+	}
+	line := card{"type": "TextBlock", "text": m.text, "wrap": true, "weight": "Bolder", "color": "Attention"}
+	c["body"] = append([]any{line}, c["body"].([]any)...)
+	c["msteams"] = card{"entities": m.entities}
+}
+
+// ping names the members of comms in an urgent card, where they can be had.
+func (a *Adapter) ping(ctx context.Context) (*mentions, error) {
 	members, err := a.roster(ctx)
 	if err != nil {
 		a.log.Warn("teams: an urgent card names nobody", "error", err)
-		return ctx.Err()
+		return nil, ctx.Err()
+	}
+	if len(a.c.Urgent) > 0 {
+		members = slices.DeleteFunc(slices.Clone(members), func(m member) bool {
+			return !slices.ContainsFunc(a.c.Urgent, func(id string) bool {
+				return strings.EqualFold(id, m.Email) || strings.EqualFold(id, m.Login) || strings.EqualFold(id, m.object())
+			})
+		})
 	}
 	if len(members) == 0 || len(members) > maxPinged {
-		return nil
+		return nil, nil
 	}
+	m := &mentions{}
 	names := []string{"Urgent:"}
 	for _, x := range members {
-		at := "<at>" + strings.NewReplacer("<", "", ">", "", "&", "and").Replace(x.Name) + "</at>"
+		// The text of the card and of the entity have to be the same, so nothing in a
+		// name can be escaped; what could format is left out.
+		at := "<at>" + special.ReplaceAllString(strings.NewReplacer(">", "", "&", "and").Replace(x.Name), "") + "</at>"
 		names = append(names, at)
-		m.Entities = append(m.Entities, map[string]any{"type": "mention", "text": at, "mentioned": map[string]string{"id": x.ID, "name": x.Name}})
+		m.entities = append(m.entities, map[string]any{"type": "mention", "text": at, "mentioned": map[string]string{"id": x.ID, "name": x.Name}})
 	}
-	m.TextFormat, m.Text = "xml", strings.Join(names, " ")
-	return nil
-}
-
-// citation is the source of a curated answer. It carries no label of generated
-// text, because none is.
-func citation(p bot.Post, link string) map[string]any {
-	appearance := map[string]any{"@type": "DigitalDocument", "name": limit(p.Source, 80), "abstract": limit(plainOf(p.Text), 160)}
-	if link != "" {
-		appearance["url"] = link
-	}
-	return map[string]any{"type": "https://schema.org/Message", "@type": "Message", "@context": "https://schema.org", "@id": "",
-		"citation": []any{map[string]any{"@type": "Claim", "position": 1, "appearance": appearance}}}
+	m.text = strings.Join(names, " ")
+	return m, nil
 }
 
 // thumbed tells whether the platform's thumbs mean something on a post: where
@@ -174,23 +193,23 @@ func (a *Adapter) card(p bot.Post, s surface) card {
 		add(card{"type": "Container", "style": "emphasis", "items": plainLines(p.Quote, look{})})
 	}
 	if p.Since != "" {
-		add(text("Since then", look{bold: true}))
+		add(textBlock("Since then", look{bold: true}))
 		add(rich(p.Since, look{})...)
 	}
 	if p.Source != "" {
-		add(text("Source: "+p.Source, look{subtle: true}))
+		add(textBlock("Source: "+p.Source, look{subtle: true}))
 	}
 	if len(p.Facts) > 0 {
 		add(factSet(p.Facts))
 	}
 	if s != inserted {
 		for _, o := range p.Options { // titles are long: one a row
-			add(actionSet(action(o, s)))
+			add(row(o, s))
 		}
 		if len(p.Related) > 0 {
-			add(text("Related", look{subtle: true}))
+			add(textBlock("Related", look{subtle: true}))
 			for _, r := range p.Related {
-				add(actionSet(action(r, s)))
+				add(row(r, s))
 			}
 		}
 		add(buttons(p.Buttons, s)...)
@@ -213,7 +232,9 @@ func newCard(body []any) card {
 	return card{"type": "AdaptiveCard", "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "version": "1.5", "body": body}
 }
 
-// maxRefreshed is how many people Teams refreshes a card for.
+// maxRefreshed is how many people Teams refreshes a card for by itself. Where there are
+// more, none is named: then all of them have "Refresh card" in its menu, and every change
+// reaches everybody as an update.
 const maxRefreshed = 60
 
 // refreshable makes comms' clients ask for a card anew when they show it, so that
@@ -223,17 +244,20 @@ func (a *Adapter) refreshable(c card, p bot.Post) {
 	for _, b := range p.Buttons {
 		ref = max(ref, b.Press.Ref)
 	}
-	var ids []string
-	for _, m := range a.rosterNow() {
-		if len(ids) < maxRefreshed {
-			ids = append(ids, m.ID)
-		}
-	}
-	if ref == 0 || len(ids) == 0 {
+	members := a.rosterNow()
+	if ref == 0 || len(members) == 0 {
 		return
 	}
-	c["refresh"] = card{"type": "Refresh", "userIds": ids,
+	refresh := card{"type": "Refresh",
 		"action": card{"type": "Action.Execute", "title": "Refresh", "verb": "refresh", "data": card{dataKey: bot.Press{Action: actRefresh, Ref: ref}}}}
+	if len(members) <= maxRefreshed {
+		var ids []string
+		for _, m := range members {
+			ids = append(ids, m.ID)
+		}
+		refresh["userIds"] = ids
+	}
+	c["refresh"] = refresh
 }
 
 // maxPrimary is how many buttons a row shows: Teams drops what is beyond six, and
@@ -254,6 +278,21 @@ func buttons(list []bot.Button, s surface) []any {
 		actions = append(actions, x)
 	}
 	return []any{actionSet(actions...)}
+}
+
+// maxTitle is the longest title that Teams shows of a button in whole.
+const maxTitle = 40
+
+// row is a button in a row of its own. Of a long title Teams' buttons show the beginning,
+// so that it stands in a box to press, where it wraps.
+func row(b bot.Button, s surface) card {
+	x := action(b, s)
+	if len([]rune(b.Label)) <= maxTitle {
+		return actionSet(x)
+	}
+	delete(x, "style")
+	return card{"type": "Container", "style": "emphasis", "selectAction": x,
+		"items": []any{card{"type": "TextBlock", "text": escape(b.Label), "wrap": true, "color": "Accent"}}}
 }
 
 func actionSet(actions ...any) card { return card{"type": "ActionSet", "actions": actions} }
@@ -285,15 +324,15 @@ func (a *Adapter) formCard(f bot.Form, errs map[string]string) card {
 	for _, field := range f.Fields {
 		body = append(body, a.input(field))
 		if field.Hint != "" {
-			body = append(body, text(field.Hint, look{subtle: true, small: true}))
+			body = append(body, textBlock(field.Hint, look{subtle: true, small: true}))
 		}
 		if e := errs[field.Name]; e != "" {
-			body = append(body, text(plainOf(e), look{wrong: true}))
+			body = append(body, textBlock(plainOf(e), look{wrong: true}))
 		}
 	}
 	for name, e := range errs { // of no field that is shown
 		if !hasField(f, name) {
-			body = append(body, text(plainOf(e), look{wrong: true}))
+			body = append(body, textBlock(plainOf(e), look{wrong: true}))
 		}
 	}
 	data := card{}
@@ -350,6 +389,12 @@ func (a *Adapter) input(f bot.Field) card {
 		choices = append(choices, card{"title": c.Label, "value": c.Value})
 	}
 	in["type"], in["choices"], in["style"] = "Input.ChoiceSet", choices, "filtered"
+	if f.Kind == bot.Many {
+		in["isMultiSelect"], in["style"], in["wrap"] = true, "expanded", true
+		if f.Value != "" {
+			in["value"] = strings.ReplaceAll(f.Value, "\n", ",")
+		}
+	}
 	return in
 }
 
@@ -385,7 +430,7 @@ func (a *Adapter) homeCard(h bot.Home) card {
 		body = append(body, heading("Your questions to comms"))
 		for _, m := range h.Mine {
 			items := plainLines(m.Text, look{})
-			items = append(items, text(m.Ref.String()+" · "+m.State, look{subtle: true, small: true}))
+			items = append(items, textBlock(m.Ref.String()+" · "+m.State, look{subtle: true, small: true}))
 			items = append(items, buttons(m.Buttons, onMessage)...)
 			body = append(body, card{"type": "Container", "style": "emphasis", "items": items})
 		}
@@ -413,7 +458,7 @@ func (a *Adapter) homeCard(h bot.Home) card {
 	body = append(body, rich(h.Privacy, look{})...)
 	erase := action(bot.Button{Label: "Erase it", Press: bot.Press{Action: actErase}}, onMessage)
 	erase["style"] = "destructive"
-	sure := newCard([]any{text("What you asked and what was answered is erased. A question that still waits is withdrawn.", look{}), actionSet(erase)})
+	sure := newCard([]any{textBlock("What you asked and what was answered is erased. A question that still waits is withdrawn.", look{}), actionSet(erase)})
 	body = append(body, actionSet(card{"type": "Action.ShowCard", "title": "Erase what you keep of me", "card": sure}))
 	return newCard(body)
 }
@@ -446,7 +491,9 @@ func (l look) run(s string) card {
 	return r
 }
 
-func text(s string, l look) card { return card{"type": "RichTextBlock", "inlines": []any{l.run(s)}} }
+func textBlock(s string, l look) card {
+	return card{"type": "RichTextBlock", "inlines": []any{l.run(s)}}
+}
 
 // heading is a plain title; being a TextBlock, it alone can be a heading for a
 // screen reader, and has to be escaped.
@@ -459,7 +506,7 @@ func plainLines(s string, l look) []any {
 	var items []any
 	for line := range strings.Lines(s) {
 		if line = strings.TrimSpace(line); line != "" {
-			items = append(items, text(line, l))
+			items = append(items, textBlock(line, l))
 		}
 	}
 	return items
@@ -469,6 +516,9 @@ func factSet(list []bot.Fact) card {
 	var facts []any
 	for _, f := range list {
 		value := escape(f.Value)
+		if to := safeLink(f.Link); to != "" {
+			value = "[" + value + "](" + strings.NewReplacer("(", "%28", ")", "%29", " ", "%20").Replace(to) + ")"
+		}
 		if !f.Time.IsZero() {
 			at := f.Time.UTC().Format(time.RFC3339)
 			value = strings.TrimSpace(value + " {{DATE(" + at + ", SHORT)}} {{TIME(" + at + ")}}")
@@ -530,7 +580,7 @@ func (r *renderer) block(n ast.Node, l look, depth int, mark string) {
 		lines := n.Lines()
 		for i := range lines.Len() {
 			segment := lines.At(i)
-			r.out = append(r.out, text(lead+strings.TrimRight(string(segment.Value(r.source)), "\n"), l))
+			r.out = append(r.out, textBlock(lead+strings.TrimRight(string(segment.Value(r.source)), "\n"), l))
 		}
 	case *ast.ThematicBreak:
 		r.out = append(r.out, card{"type": "RichTextBlock", "inlines": []any{l.run(" ")}, "separator": true})

@@ -32,7 +32,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 	if d.Only != "" { // Teams shows nothing to one person in a conversation of many
 		to = bot.Place(d.Only)
 	}
-	ref, err := a.reference(ctx, to)
+	ref, err := a.reference(ctx, to, d.Attempt == 0)
 	if err != nil {
 		return bot.Posted{}, err
 	}
@@ -41,13 +41,18 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 		return bot.Posted{}, err
 	}
 	if d.PostedID != "" {
+		there := ref
 		conversation, id := splitPosted(d.PostedID)
 		if conversation != "" {
-			ref.Conversation.ID = conversation
+			there.Conversation.ID = conversation
 		} else if isChannel(ref) && !to.Thread() {
-			ref.Conversation.ID = inThread(ref.Conversation.ID, id)
+			there.Conversation.ID = inThread(ref.Conversation.ID, id)
 		}
-		return bot.Posted{ID: d.PostedID}, outcome(a.update(ctx, ref, id, msg), false)
+		err := a.update(ctx, there, id, msg)
+		if !refusedUpdate(err) {
+			return bot.Posted{ID: d.PostedID}, outcome(err, false)
+		}
+		a.log.Warn("teams: a message cannot be changed, a new one takes its place", "delivery", d.ID, "error", err)
 	}
 	switch {
 	case ref.Conversation.ID == "": // a person who has written to no private chat yet
@@ -81,10 +86,16 @@ func splitPosted(s string) (conversation, id string) {
 	return "", s
 }
 
-// reference is how to reach a place, with the thread in the conversation's id.
-func (a *Adapter) reference(ctx context.Context, to bot.Place) (schema.ConversationReference, error) {
+// reference is how to reach a place, with the thread in the conversation's id. What is
+// sent directly, without the queue, may go to where the place was last seen.
+func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (schema.ConversationReference, error) {
 	lane, thread, threaded := strings.Cut(string(to), "#")
 	ref, err := a.place(ctx, bot.Place(lane))
+	if err != nil && directly {
+		if known, ok := a.seen.last(bot.Place(lane)); ok {
+			ref, err = known, nil
+		}
+	}
 	switch {
 	case errors.Is(err, bot.ErrNotFound) && bot.Place(lane) == a.Comms():
 		return ref, &bot.NotSent{Err: errNoComms, After: commsWait}
@@ -168,6 +179,12 @@ func (a *Adapter) update(ctx context.Context, ref schema.ConversationReference, 
 		err = response.UpdateActivity(activity.ApplyConversationReference(schema.Activity{Type: schema.Message, ID: id}, ref, false))
 	}
 	return err
+}
+
+// refusedUpdate tells whether a message is none that can be changed any more.
+func refusedUpdate(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && (s.code == http.StatusBadRequest || s.code == http.StatusForbidden || s.code == http.StatusNotFound || s.code == http.StatusGone)
 }
 
 // outcome says of an error whether the message may be there. posting: a second

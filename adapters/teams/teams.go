@@ -52,7 +52,10 @@ type Config struct {
 	TokenIssuer       string
 	ServiceHosts      []string // exact names, with a port if need be, or *.name; nil: Teams' own
 
-	Tenants []string // whose activities are taken; nil: all that the token vouches for
+	Tenants []string // whose activities are taken; nil: the bot's own tenant's, "*" all that the token vouches for
+	// Urgent are those of the comms team whom an urgent card calls, by address or object
+	// id; nil: all of them, where they are at most 20; "nobody": none.
+	Urgent []string
 	// Insecure takes activities without a token and sends none, to work with the
 	// Agents Playground. Listen, where the process listens, has to be loopback.
 	Insecure bool
@@ -166,6 +169,7 @@ func (c Config) check() error {
 	} else {
 		need(c.AppID != "" && c.AppPassword != "" && c.TenantID != "", "MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD and MICROSOFT_APP_TENANT_ID go together: set all three, or --insecure-teams on a loopback address to work without")
 		need(c.AppID == "" || guid.MatchString(c.AppID), "MICROSOFT_APP_ID is not an application id (a GUID)")
+		need(c.TenantID == "" || len(c.Tenants) > 0 || guid.MatchString(c.TenantID), "MICROSOFT_APP_TENANT_ID is a name: set the tenant's id (a GUID), which activities carry, or TEAMS_TENANTS")
 		need(c.TenantID == "" || tenantName.MatchString(c.TenantID) && !strings.Contains(c.TenantID, ".."), "MICROSOFT_APP_TENANT_ID is not a tenant's id")
 	}
 	need(c.CommsChannel == "" || channelID.MatchString(c.CommsChannel), "TEAMS_COMMS_CHANNEL has to look like 19:…@thread.tacv2: copy the channel's link and take the part after /channel/, with %%3a and %%40 read as : and @")
@@ -178,6 +182,19 @@ func (c Config) check() error {
 		need(h != "" && !strings.ContainsAny(h, "/ ") && !strings.Contains(strings.TrimPrefix(h, "*."), "*"), "BOT_SERVICE_HOSTS: %q is not a host name", h)
 	}
 	return errors.Join(wrong...)
+}
+
+// allows tells whether the people of a tenant may ask.
+func (c Config) allows(tenant string) bool {
+	switch {
+	case slices.Contains(c.Tenants, "*"):
+		return true
+	case len(c.Tenants) > 0:
+		return slices.Contains(c.Tenants, tenant)
+	case c.Insecure && c.TenantID == "":
+		return true
+	}
+	return strings.EqualFold(tenant, c.TenantID)
 }
 
 // loopback tells whether a host name or address is this machine's own.
@@ -305,7 +322,8 @@ func (a *Adapter) keep(ctx context.Context, p bot.Place, ref schema.Conversation
 }
 
 // seen remembers for a while what was kept, so that a message of somebody known
-// costs no write. It is no store: sends read the store.
+// costs no write. It is no store: sends read the store, but for steps that go out
+// without it.
 type seen struct {
 	mu   sync.Mutex
 	refs map[bot.Place]sighting
@@ -326,6 +344,14 @@ func (s *seen) known(p bot.Place, ref schema.ConversationReference, now time.Tim
 	defer s.mu.Unlock()
 	x, ok := s.refs[p]
 	return ok && x.ref == ref && now.Sub(x.at) < seenFor
+}
+
+// last is where a place was last seen to be.
+func (s *seen) last(p bot.Place) (schema.ConversationReference, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.refs[p]
+	return x.ref, ok
 }
 
 func (s *seen) add(p bot.Place, ref schema.ConversationReference, now time.Time) {
@@ -350,6 +376,9 @@ type member struct {
 	Object   string `json:"aadObjectId"`
 	ObjectID string `json:"objectId"` // as the roster calls it
 	Role     string `json:"userRole"`
+	Tenant   string `json:"tenantId"`
+	Email    string `json:"email"`
+	Login    string `json:"userPrincipalName"`
 }
 
 func (m member) object() string {
@@ -391,7 +420,10 @@ func (a *Adapter) roster(ctx context.Context) ([]member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("roster of the comms team: %w", err)
 	}
-	members = slices.DeleteFunc(members, func(m member) bool { return m.ID == ref.Bot.ID })
+	// Guests of the team are not of the organisation: they are never comms.
+	members = slices.DeleteFunc(members, func(m member) bool {
+		return m.ID == ref.Bot.ID || strings.EqualFold(m.Role, "guest") || strings.EqualFold(m.Role, "anonymous") || m.Tenant != "" && !a.c.allows(m.Tenant)
+	})
 	a.listed.at, a.listed.members = at, members
 	return members, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"canteen/bot"
+	"canteen/knowledge/text"
 )
 
 // maxBody is read of a request before anything else is known of it.
@@ -52,16 +53,19 @@ type received struct {
 		Type      string                `json:"type"`
 		Text      string                `json:"text"`
 		Mentioned schema.ChannelAccount `json:"mentioned"`
+		Quoted    struct {
+			Preview string `json:"preview"`
+		} `json:"quotedReply"`
 	} `json:"entities"`
 	Attachments []struct {
 		ContentType string          `json:"contentType"`
 		Content     json.RawMessage `json:"content"`
 	} `json:"attachments"`
 	ChannelData struct {
-		EventType string                    `json:"eventType"`
-		Tenant    struct{ ID string }       `json:"tenant"`
-		Team      struct{ ID, Name string } `json:"team"`
-		Channel   struct{ ID, Name string } `json:"channel"`
+		EventType string                          `json:"eventType"`
+		Tenant    struct{ ID string }             `json:"tenant"`
+		Team      struct{ ID, Name string }       `json:"team"`
+		Channel   struct{ ID, Name, Type string } `json:"channel"`
 		Settings  struct {
 			SelectedChannel struct{ ID string } `json:"selectedChannel"`
 		} `json:"settings"`
@@ -110,7 +114,24 @@ func (in *received) mentioned() bool {
 
 // overheard tells whether a message is to the others in a conversation.
 func (in *received) overheard() bool {
-	return in.Type == schema.Message && !in.personal() && !in.mentioned() && !in.valued()
+	return (in.Type == schema.Message || in.changed() != "") && !in.personal() && !in.mentioned() && !in.valued()
+}
+
+// The types of what happens to a message later, which the library does not know.
+const (
+	messageUpdate schema.ActivityTypes = "messageUpdate"
+	messageDelete schema.ActivityTypes = "messageDelete"
+)
+
+// changed says what became of a message; one that was brought back is as good as edited.
+func (in *received) changed() bot.Change {
+	switch {
+	case in.Type == messageDelete:
+		return bot.Deleted
+	case in.Type == messageUpdate && (in.ChannelData.EventType == "editMessage" || in.ChannelData.EventType == "undeleteMessage"):
+		return bot.Edited
+	}
+	return ""
 }
 
 // valued tells whether a message is a press.
@@ -229,7 +250,7 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		a.c.Count("ignored")
 		return nil, nil // the Bot Connector's own fault: sent again it is no better
 	}
-	if len(a.c.Tenants) > 0 && !slices.Contains(a.c.Tenants, in.tenant()) {
+	if !a.c.allows(in.tenant()) {
 		return nil, forbidden("the tenant %q is not on the list", limit(in.tenant(), 64))
 	}
 	if !known(in.Type) {
@@ -245,24 +266,39 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		return nil, forbidden("an id is none of Teams'")
 	}
 	t := &turn{a: a, ctx: ctx, in: &in}
-	if in.ID != "" {
-		t.key = Name + ":" + in.Conversation.ID + "/" + in.ID
-	} else {
-		sum := sha256.Sum256(body)
+	sum := sha256.Sum256(body)
+	switch {
+	case in.ID == "":
 		t.key = Name + ":" + hex.EncodeToString(sum[:])
+	case in.Type == messageUpdate || in.Type == messageDelete: // with the id of the message
+		t.original = Name + ":" + in.Conversation.ID + "/" + in.ID
+		t.key = t.original + "/" + hex.EncodeToString(sum[:8])
+	default:
+		t.key = Name + ":" + in.Conversation.ID + "/" + in.ID
+		t.original = t.key
 	}
 	if in.overheard() {
 		a.sighted(ctx, &in) // nothing of who only talks near the bot is kept
 	} else if err := a.remember(ctx, &in); err != nil {
-		return nil, fmt.Errorf("keep a place: %w", err)
+		// Nothing could be delivered to a place that is not kept: what is committed now
+		// would be lost. Only an emergency is met.
+		t.unsaved = fmt.Errorf("keep a place: %w", err)
+		if in.Type != "message" {
+			return nil, t.unsaved
+		}
 	}
 	act := in.activity()
-	if act.Type == schema.InstallationUpdate { // which the library does not route
+	switch act.Type {
+	case messageUpdate, messageDelete:
+		act.Type = schema.Message
+	case schema.InstallationUpdate: // which the library does not route
 		act.Type = schema.ConversationUpdate
 	}
 	err = adapter.ProcessActivity(ctx, act, activity.HandlerFuncs{OnMessageFunc: t.message, OnInvokeFunc: t.invoke, OnConversationUpdateFunc: t.arrived})
 	if err != nil { // the library's own prints its stack
 		err = fmt.Errorf("activity: %w", err)
+	} else if t.unsaved != nil && !t.done {
+		return nil, t.unsaved
 	}
 	if t.done && err != nil { // it is committed: only what was said about it did not get through
 		a.log.Warn("teams: a notice did not get through", "error", err)
@@ -276,10 +312,10 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 
 func known(t schema.ActivityTypes) bool {
 	switch t {
-	case schema.Message, schema.Invoke, schema.ConversationUpdate, schema.InstallationUpdate:
+	case schema.Message, messageUpdate, messageDelete, schema.Invoke, schema.ConversationUpdate, schema.InstallationUpdate:
 		return true
 	}
-	return false // reactions, typing, edits and whatever comes to be
+	return false // reactions, typing and whatever comes to be
 }
 
 // believe stands in for the token of a request in insecure mode: it has to come
@@ -328,6 +364,7 @@ func (a *Adapter) remember(ctx context.Context, in *received) error {
 			}
 			if err != nil || was != ref {
 				if errs[i] = a.keep(ctx, p, ref); errs[i] != nil {
+					a.seen.add(p, ref, time.Time{}) // for steps that go out while the store is down
 					return
 				}
 			}
@@ -375,33 +412,41 @@ func (a *Adapter) sighted(ctx context.Context, in *received) {
 
 // placeName is the name of a place as far as the activity has it.
 func (in *received) placeName() string {
-	if in.personal() {
-		return ""
+	if in.Conversation.ConversationType != inChannel || in.closed() {
+		return "" // who is in it, comms need not be
 	}
 	name := in.ChannelData.Channel.Name
 	if name == "" {
 		name = in.Conversation.Name
 	}
-	return limit(bot.Clean(name), 80)
+	return limit(text.Clean(name), 80)
+}
+
+// closed tells a channel that not everybody in its team can read.
+func (in *received) closed() bool {
+	return strings.EqualFold(in.ChannelData.Channel.Type, "private") || strings.EqualFold(in.ChannelData.Channel.Type, "shared")
 }
 
 // turn is one request under way.
 type turn struct {
-	a      *Adapter
-	ctx    context.Context // the library's handlers have none
-	in     *received
-	key    string
-	answer any  // the invoke's
-	done   bool // committed
+	a        *Adapter
+	ctx      context.Context // the library's handlers have none
+	in       *received
+	key      string
+	original string // the key of the message itself; of an edit, that of what was edited
+	answer   any    // the invoke's
+	done     bool   // committed
+	// unsaved says why the place could not be kept: see [bot.Bot.Unsaved].
+	unsaved error
 }
 
 func (t *turn) person() bot.Person {
-	return bot.Person{ID: personID(t.in.From), Name: limit(bot.Clean(t.in.From.Name), 100)}
+	return bot.Person{ID: personID(t.in.From), Name: limit(text.Clean(t.in.From.Name), 100)}
 }
 
 // said is what the person said or pressed, without what that was.
 func (t *turn) said() bot.Message {
-	m := bot.Message{Keys: []string{t.key}, From: t.person(), In: placeOf(t.in.Conversation), Direct: bot.Place(personID(t.in.From)), Open: !t.in.personal()}
+	m := bot.Message{Keys: []string{t.key}, Said: t.original, From: t.person(), In: placeOf(t.in.Conversation), Direct: bot.Place(personID(t.in.From)), Open: !t.in.personal()}
 	if m.Open {
 		m.Where = t.where()
 	}
@@ -411,7 +456,7 @@ func (t *turn) said() bot.Message {
 // where names the place for comms.
 func (t *turn) where() string {
 	name := t.in.placeName()
-	if name == "" {
+	if name == "" && t.in.Conversation.ConversationType == inChannel && !t.in.closed() {
 		if ref, err := t.a.place(t.ctx, bot.Place(placeOf(t.in.Conversation).Lane())); err == nil {
 			name = ref.Conversation.Name
 		}
@@ -419,6 +464,8 @@ func (t *turn) where() string {
 	switch {
 	case name != "":
 		return name
+	case t.in.closed():
+		return "a private Teams channel"
 	case t.in.Conversation.ConversationType == inChannel:
 		return "a Teams channel"
 	}
@@ -426,7 +473,13 @@ func (t *turn) where() string {
 }
 
 func (t *turn) handle(m bot.Message) (bot.Reply, error) {
-	reply, err := t.a.bot.Handle(t.ctx, m)
+	var reply bot.Reply
+	var err error
+	if t.unsaved != nil {
+		reply, err = t.a.bot.Unsaved(t.ctx, m, t.unsaved)
+	} else {
+		reply, err = t.a.bot.Handle(t.ctx, m)
+	}
 	t.done = err == nil
 	return reply, err
 }
@@ -455,21 +508,49 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 		}
 		return t.tell(activity.MsgOptionText(plainOf(notice)))
 	}
-	m.Text = in.words()
-	if in.overheard() {
-		if bot.Place(m.In.Lane()) == t.a.Comms() {
+	if in.Type != schema.Message {
+		if m.Change = in.changed(); m.Change == "" {
+			return schema.Activity{}, nil
+		}
+	}
+	if m.Change != bot.Deleted {
+		if m.Text, m.Above = in.words(); m.Text != "" {
+			m.Above = "" // it is context: who quotes the bot to thank it asks nothing
+		}
+		m.Attached = in.attached()
+	}
+	m.Overheard = in.overheard()
+	if bot.Place(m.In.Lane()) == t.a.Comms() {
+		_, root, _ := strings.Cut(in.Conversation.ID, threadMark)
+		switch {
+		case m.Change != "" && m.Overheard:
+			return schema.Activity{}, nil
+		case root != "" && root != in.ID && m.Change == "":
+			m.Under = root // perhaps a card's
+		case m.Overheard:
 			return schema.Activity{}, nil // talk among comms
 		}
-		m.Overheard = true
 	}
 	if in.personal() && strings.EqualFold(strings.Trim(m.Text, " .!?"), homeCommand) {
 		return t.home()
 	}
 	reply, err := t.handle(m)
+	t.aside(m, reply)
 	if err != nil || reply.Notice == "" || m.Open {
 		return schema.Activity{}, err
 	}
 	return t.tell(activity.MsgOptionText(plainOf(reply.Notice)))
+}
+
+// aside shows what is for the one who wrote alone: in the private chat, since Teams shows
+// nothing to one person among many.
+func (t *turn) aside(m bot.Message, reply bot.Reply) {
+	if reply.Aside == nil || reply.Repeat {
+		return
+	}
+	if _, err := t.a.Send(t.ctx, bot.Delivery{ID: t.key, To: m.Direct, Post: *reply.Aside, Private: true}); err != nil {
+		t.a.log.Warn("teams: a notice did not get through", "error", err)
+	}
 }
 
 // homeCommand shows the person their own questions, what is kept and what there
@@ -484,28 +565,71 @@ func (t *turn) home() (schema.Activity, error) {
 	return t.tell(activity.MsgOptionAttachments([]schema.Attachment{attach(t.a.homeCard(h))}))
 }
 
-// words is what the person wrote, as plain text without the mention of the bot.
-func (in *received) words() string {
-	text := in.Text
+// words is what the person wrote, as plain text: without mentions, and without what they
+// quote. above is what they quote.
+func (in *received) words() (text, above string) {
+	text = in.Text
+	for _, x := range in.Attachments {
+		var content string
+		if x.ContentType != "text/html" || json.Unmarshal(x.Content, &content) != nil {
+			continue
+		}
+		// Beside the html of a reply stands a plain form of all of it, the quote included.
+		if strings.TrimSpace(text) == "" || quotedBlock.MatchString(content) {
+			text = content
+		}
+	}
+	for _, block := range quotedBlock.FindAllString(text, -1) {
+		if !forwarded.MatchString(block) {
+			above += " " + block
+		}
+	}
+	text = quotedTag.ReplaceAllString(quotedBlock.ReplaceAllString(text, " "), " ")
 	for _, e := range in.Entities {
-		if e.Type == "mention" && e.Mentioned.ID == in.Recipient.ID && e.Text != "" {
+		switch {
+		case e.Type == "quotedReply":
+			above += " " + e.Quoted.Preview
+		case e.Type != "mention":
+		case e.Text != "" && strings.Contains(text, e.Text):
 			text = strings.Replace(text, e.Text, " ", 1)
+		case e.Mentioned.Name != "":
+			text = strings.Replace(text, ">"+e.Mentioned.Name+"<", "><", 1)
 		}
 	}
-	if strings.TrimSpace(text) == "" {
-		for _, x := range in.Attachments {
-			var content string
-			if x.ContentType == "text/html" && json.Unmarshal(x.Content, &content) == nil {
-				text += content
-			}
-		}
-		for _, e := range in.Entities {
-			if e.Type == "mention" && e.Mentioned.ID == in.Recipient.ID && e.Mentioned.Name != "" {
-				text = strings.Replace(text, ">"+e.Mentioned.Name+"<", "><", 1)
+	return plainText(text), plainText(above)
+}
+
+// What is quoted: the newer shape's tag, and the blockquote of the older one and of what
+// is forwarded.
+var (
+	quotedTag   = regexp.MustCompile(`(?i)<quoted\b[^<>]*/?>(?:\s*</quoted>)?`)
+	quotedBlock = regexp.MustCompile(`(?is)<blockquote\b[^<>]*schema\.skype\.com/(?:Reply|Forward)[^<>]*>.*?</blockquote>`)
+	forwarded   = regexp.MustCompile(`(?i)schema\.skype\.com/Forward`)
+)
+
+// attached is what came with the words that nobody reads.
+func (in *received) attached() []bot.Attached {
+	var list []bot.Attached
+	for _, x := range in.Attachments {
+		var content string
+		_ = json.Unmarshal(x.Content, &content) // what is no text is not forwarded
+		switch {
+		case strings.HasPrefix(x.ContentType, "image/"):
+			list = append(list, bot.Picture)
+		case x.ContentType == "application/vnd.microsoft.teams.file.download.info":
+			list = append(list, bot.File)
+		case x.ContentType == "forwardedMessageReference" || x.ContentType == "text/html" && forwarded.MatchString(content):
+			list = append(list, bot.Forwarded)
+		case x.ContentType == "text/html" && strings.Contains(content, "<img"):
+			if !slices.Contains(list, bot.Picture) {
+				list = append(list, bot.Picture)
 			}
 		}
 	}
-	return plainText(text)
+	if len(list) == 0 && forwarded.MatchString(in.Text) {
+		list = append(list, bot.Forwarded)
+	}
+	return list
 }
 
 var (
@@ -519,7 +643,7 @@ func plainText(s string) string {
 	s = lineTag.ReplaceAllString(s, "\n")
 	s = anyTag.ReplaceAllString(s, "")
 	s = blanks.ReplaceAllString(html.UnescapeString(s), " ")
-	return bot.Clean(s)
+	return text.Clean(s)
 }
 
 // arrived takes what happened to a conversation: the bot was added to it.
@@ -558,6 +682,9 @@ func readPress(data json.RawMessage) (bot.Press, bool) {
 		}
 		if press.Fields == nil {
 			press.Fields = map[string]string{}
+		}
+		if name == bot.FieldTicked { // of several choices Teams makes a list with commas
+			value = strings.ReplaceAll(value, ",", "\n")
 		}
 		press.Fields[name] = value
 	}
@@ -897,7 +1024,7 @@ func (t *turn) asked() (any, error) {
 			Text string `json:"text"`
 		}
 		_ = json.Unmarshal(data, &fields) // what does not parse has no text
-		if m.Text = fields.Text; bot.Clean(m.Text) == "" {
+		if m.Text = fields.Text; text.Clean(m.Text) == "" {
 			return t.askForm("", map[string]string{bot.FieldText: t.a.bot.Say("field-empty")}), nil
 		}
 	}
@@ -915,25 +1042,30 @@ func (t *turn) asked() (any, error) {
 	return dialogMessage(t.a.bot.Say("done")), nil
 }
 
-// thumbs takes the platform's own feedback on a message.
+// thumbs takes the platform's own feedback on a message, with the words that were given
+// with it. Which message it is, the client does not always say.
 func (t *turn) thumbs() error {
 	var value struct {
 		Name  string `json:"actionName"`
 		Value struct {
 			Reaction string `json:"reaction"`
+			Feedback string `json:"feedback"` // JSON in a string
 		} `json:"actionValue"`
 	}
 	_ = json.Unmarshal(t.in.Value, &value) // what does not parse says nothing
+	var said struct {
+		Text string `json:"feedbackText"`
+	}
+	_ = json.Unmarshal([]byte(value.Value.Feedback), &said) // as above
+	action, ok := map[string]bot.Action{"like": bot.ActHelped, "dislike": bot.ActNotMeant}[value.Value.Reaction]
+	words := strings.TrimSpace(said.Text)
+	if value.Name != "feedback" || !ok || t.in.ReplyToID == "" && words == "" {
+		return nil
+	}
 	m := t.said()
-	switch {
-	case value.Name != "feedback" || t.in.ReplyToID == "":
-		return nil
-	case value.Value.Reaction == "like":
-		m.Press = &bot.Press{Action: bot.ActHelped, On: t.in.ReplyToID}
-	case value.Value.Reaction == "dislike":
-		m.Press = &bot.Press{Action: bot.ActNotMeant, On: t.in.ReplyToID}
-	default:
-		return nil
+	m.Press = &bot.Press{Action: action, On: t.in.ReplyToID, Thumb: true}
+	if words != "" {
+		m.Press.Fields = map[string]string{bot.FieldText: words}
 	}
 	_, err := t.handle(m)
 	return err

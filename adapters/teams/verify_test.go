@@ -387,6 +387,8 @@ func TestPayloads(t *testing.T) {
 				t.Fatal(err)
 			}
 			activity["serviceUrl"] = w.ServiceURL()
+			activity["channelId"] = "msteams"
+			teamstest.Ours(activity)
 			if got := w.DeliverAs(t, activity, ""); got.Status != http.StatusUnauthorized {
 				t.Errorf("without a token: status %d", got.Status)
 			}

@@ -108,7 +108,7 @@ func TestBrowser(t *testing.T) {
 	desk.Sees("Closed")
 	desk.Checked("desk closed")
 	ask(asker, urgent)
-	asker.Sees("I have sent this to the communications team.")
+	asker.Sees("I have sent this to the communications team")
 	asker.Checked("chat urgent")
 	ask(asker, private)
 	asker.Sees("I have not kept what you wrote")

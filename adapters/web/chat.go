@@ -9,6 +9,7 @@ import (
 
 	"canteen/bot"
 	"canteen/knowledge"
+	"canteen/knowledge/text"
 )
 
 // transcript is how many questions, and how many posts, the chat shows.
@@ -86,28 +87,32 @@ func (s *web) ask(w http.ResponseWriter, r *http.Request) error {
 	if err := parse(r); err != nil {
 		return err
 	}
-	text := r.PostForm.Get("text")
-	if u, ok := bot.Unreadable(text); ok {
-		return s.refuse(w, r, http.StatusUnprocessableEntity, text, s.Bot.Say(u.Wording))
+	asked := r.PostForm.Get("text")
+	if u, ok := bot.Unreadable(asked); ok {
+		return s.refuse(w, r, http.StatusUnprocessableEntity, asked, s.Bot.Say(u.Wording))
 	}
 	me := s.person(w, r)
-	m := bot.Message{Keys: []string{messageKey(r, me, nil)}, From: me, In: bot.Place(me.ID), Text: text, At: s.Now()}
+	m := bot.Message{Keys: []string{messageKey(r, me, nil)}, From: me, In: bot.Place(me.ID), Text: asked, At: s.Now()}
 	reply, err := s.Bot.Handle(r.Context(), m)
 	if err != nil {
-		return s.notSaved(w, r, text, err)
+		return s.notSaved(w, r, asked, err)
 	}
 	p, err := s.chatPage(r)
-	if err != nil {
+	switch {
+	case err != nil && len(reply.Posts) > 0: // the steps of a lane, while the store is down
+		s.Log.Error("the chat page shows one message alone", "error", err)
+		p = s.newChat(r)
+	case err != nil:
 		return err
 	}
-	kept, _ := bot.Redact(bot.Clean(text))
+	kept, _ := bot.Redact(text.Clean(asked))
 	mine := func(x said) bool { return x.Mine && x.Text == kept }
 	if reply.Repeat && !slices.ContainsFunc(p.Said, mine) {
 		// The answer was for its own response alone, and nobody may have seen it;
 		// or an old page was written into anew.
 		m.Keys = []string{string(me.ID) + "/" + rand.Text()}
 		if reply, err = s.Bot.Handle(r.Context(), m); err != nil {
-			return s.notSaved(w, r, text, err)
+			return s.notSaved(w, r, asked, err)
 		}
 		if p, err = s.chatPage(r); err != nil {
 			return err
@@ -204,6 +209,14 @@ func (s *web) erase(w http.ResponseWriter, r *http.Request) error {
 		p.Title, p.Done = "Erased", true
 	}
 	return s.show(w, http.StatusOK, "erase", p)
+}
+
+// about shows what Canteen says of itself in a wording of that name.
+func (s *web) about(wording, title string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		e := &knowledge.Entry{Title: title, Body: s.Bot.Say(wording)}
+		return s.show(w, http.StatusOK, "entry", entryPage{layout: s.layout(r, title), Entry: e})
+	}
 }
 
 type entryPage struct {

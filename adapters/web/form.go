@@ -36,7 +36,15 @@ func (f fieldView) Input() string { return fieldPrefix + f.Name }
 
 // Choosing tells whether it is one of Choices.
 func (f fieldView) Choosing() bool {
-	return f.Kind == bot.Pick || f.Kind == bot.People || f.Kind == bot.Search
+	return f.Kind == bot.Pick || f.Kind == bot.People || f.Kind == bot.Search || f.Kind == bot.Many
+}
+
+// Ticking tells whether any number of Choices may be ticked, and Ticked which are.
+func (f fieldView) Ticking() bool { return f.Kind == bot.Many }
+
+// Ticked is described at Ticking.
+func (f fieldView) Ticked(value string) bool {
+	return slices.Contains(strings.Split(f.Value, "\n"), value)
 }
 
 // Hinted tells whether its hint stands beside it: a search has it at its own box.
@@ -121,7 +129,7 @@ func (s *web) press(w http.ResponseWriter, r *http.Request) error {
 	fields := map[string]string{}
 	for name := range r.PostForm {
 		if field, ok := strings.CutPrefix(name, fieldPrefix); ok {
-			fields[field] = r.PostForm.Get(name)
+			fields[field] = strings.Join(r.PostForm[name], "\n") // of boxes there may be several
 		}
 	}
 	me := s.person(w, r)

@@ -29,13 +29,18 @@ type layout struct {
 	Local   bool   // the chat and the desk may be linked to
 	Failed  bool   // "Error:" goes before the title
 	Key     string // of the forms on this page
+	Help    string // whom to call in an emergency, in Markdown; not on the desk
 	Version string // of what a script would look for anew
 	now     time.Time
 	zone    *time.Location
 }
 
 func (s *web) layout(r *http.Request, title string) layout {
-	return layout{Title: title, Path: r.URL.Path, Local: s.local(r), Desk: atDesk(r), Key: rand.Text(), now: s.Now(), zone: s.Bot.Base().Local().Zone}
+	l := layout{Title: title, Path: r.URL.Path, Local: s.local(r), Desk: atDesk(r), Key: rand.Text(), now: s.Now(), zone: s.Bot.Base().Local().Zone}
+	if !l.Desk {
+		l.Help = s.Bot.Say("urgent-help")
+	}
+	return l
 }
 
 // Base is where the page's forms go.

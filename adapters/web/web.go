@@ -30,6 +30,7 @@ import (
 
 	"canteen/bot"
 	"canteen/knowledge"
+	"canteen/knowledge/text"
 )
 
 // Store is what the pages show of the store.
@@ -96,6 +97,8 @@ func New(c Config) http.Handler {
 		"GET /form":                        s.form,
 		"GET /topics":                      s.topics,
 		"GET " + bot.EntryPath + "{id...}": s.entry,
+		"GET /privacy":                     s.about("privacy", "What is kept"),
+		"GET /terms":                       s.about("terms", "What Canteen is for"),
 		"GET /you":                         s.you,
 		"GET /erase":                       s.erase,
 		"POST /erase":                      s.erase,
@@ -135,9 +138,10 @@ func New(c Config) http.Handler {
 // maxBody is the largest form that is read.
 const maxBody = 64 << 10
 
-// public tells the pages that answers link to: entries, which say nothing of anybody.
+// public tells the pages that answers and an app's listing link to: entries and what
+// Canteen says of itself, which say nothing of anybody.
 func public(path string) bool {
-	return strings.HasPrefix(path, bot.EntryPath) || strings.HasPrefix(path, "/assets/")
+	return path == "/privacy" || path == "/terms" || strings.HasPrefix(path, bot.EntryPath) || strings.HasPrefix(path, "/assets/")
 }
 
 // local tells whether a request was made on this machine for this machine. A proxy
@@ -246,7 +250,7 @@ func cookie(name, value string) *http.Cookie {
 const maxName = 60
 
 func deskName(s string) string {
-	r := []rune(strings.Join(strings.Fields(bot.Clean(s)), " "))
+	r := []rune(strings.Join(strings.Fields(text.Clean(s)), " "))
 	return string(r[:min(len(r), maxName)])
 }
 

@@ -29,7 +29,7 @@ import (
 // that the tests need no luck in matching.
 var (
 	answered  = phrasing("twitter/staff-tweeting")
-	uncovered = phrasing("open-platforms/tiktok")
+	uncovered = phrasing("platforms/tiktok")
 	urgent    = "somebody has posted a patient's notes on facebook"
 	private   = "i want to kill myself"
 )
@@ -257,7 +257,7 @@ func TestChat(t *testing.T) {
 	}
 	fields.Set("text", urgent) // on the page that they went back to
 	v.post(action, fields)
-	v.sees("I have sent this to the communications team. Your reference is C-1.")
+	v.sees("I have sent this to the communications team", "Your reference is C-1.")
 	if v.header.Get("ETag") == version {
 		t.Error("the same version after another question")
 	}
@@ -306,10 +306,10 @@ func TestPrivate(t *testing.T) {
 	fields.Set("text", private)
 	for range 2 { // pressed twice, when the browser shows the second response only
 		v.post(action, fields)
-		v.sees("Samaritans", "I have not kept what you wrote", private)
+		v.sees("Help for you right now", "I have not kept what you wrote", private)
 	}
 	v.get("/")
-	v.lacks("Samaritans", private)
+	v.lacks("Help for you right now", private)
 	v.ask("hello")
 	v.sees("hello")
 	v.get("/")
@@ -384,6 +384,14 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("no store: %d", v.status)
 	}
 	v.sees("Your message was not saved. Please try again.", answered)
+	// Steps are the one thing that is shown unsaved.
+	v.post("/", url.Values{"text": {private}})
+	if v.status != http.StatusOK {
+		t.Errorf("own crisis, no store: %d", v.status)
+	}
+	v.sees("Help for you right now", "I have not kept what you wrote")
+	v.post("/", url.Values{"text": {urgent}})
+	v.sees("Patient information is already out", "do not have this")
 	s.Close()
 	if log := s.log.String(); strings.Contains(log, "tweet") || strings.Contains(log, "drone") {
 		t.Error("a person's words in the log:\n" + log)
@@ -538,17 +546,17 @@ func TestDesk(t *testing.T) {
 	jo.press("Add to the FAQ")
 	jo.press("Add", "field-id", "conduct/canteen-rule", "field-text", "Ring 020 7946 0123")
 	jo.sees("An entry is kept there already", "Take out personal details first (phone number).")
-	jo.press("Add", "field-id", "open-platforms/tiktok", "field-title", "TikTok", "field-text", "Only with permission.")
+	jo.press("Add", "field-id", "platforms/tiktok", "field-title", "TikTok", "field-text", "Only with permission.")
 	jo.sees("The FAQ folder cannot be written to.", "# TikTok", "Only with permission.") // the file to take along
 	desk(jo, 1)
 	jo.press("Close")
 	jo.sees("closed")
 
 	desk(jo, 2)
-	jo.press("Not for us")
-	jo.press("Send", "field-text", "Ask the information governance team.")
+	jo.press("False alarm")
+	jo.sees("closed")
 	asker.get("/")
-	asker.sees("Ask the information governance team.")
+	asker.sees("C-2 is no emergency", "nothing more happens")
 	asker.ask(uncovered)
 	jo.get("/desk/")
 	jo.sees("1 question waits.", "C-3")

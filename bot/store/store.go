@@ -266,6 +266,15 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 			}
 		}
 	}
+	if a.Said != "" {
+		asked, err := all[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1 ORDER BY at DESC LIMIT 50`, a.Person)
+		if err != nil {
+			return k, err
+		}
+		if i := slices.IndexFunc(asked, func(q bot.Question) bool { return q.Said == a.Said }); i >= 0 {
+			k.Question, ref = &asked[i], asked[i].Ref
+		}
+	}
 	if a.Question != "" {
 		if k.Question, err = one[bot.Question](ctx, tx, `SELECT data FROM question WHERE id = $1`, a.Question); err != nil {
 			return k, err
@@ -323,7 +332,9 @@ func (s *Store) Commit(ctx context.Context, t bot.Turn) (bot.Reply, error) {
 		if err != nil {
 			return err
 		}
-		for _, key := range t.Keys {
+		// In one order, whoever asks: two that take the same keys in orders of their own
+		// wait for each other until the server ends one of them.
+		for _, key := range slices.Sorted(slices.Values(t.Keys)) {
 			n, err := affected(tx.ExecContext(ctx, `INSERT INTO inbound (key, at, reply) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`, key, millis(t.At), string(data)))
 			if err != nil {
 				return err

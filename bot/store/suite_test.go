@@ -336,7 +336,7 @@ func testRepeatsAtOnce(w *world) {
 	for i := range 24 {
 		wg.Go(func() {
 			keys := []string{"x", "y"}
-			if i%2 == 0 { // a deadlock between replicas that take them in another order
+			if i%2 == 0 { // would be a deadlock between replicas if each took them in the order given
 				keys = []string{"y", "x"}
 			}
 			r, err := w.Commit(w.t.Context(), bot.Turn{Keys: keys, At: w.clock.now(), Reply: bot.Reply{Notice: "one"}, Tally: []bot.Tally{{Decision: "answer"}},

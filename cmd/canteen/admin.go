@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"canteen/adapters/slack"
@@ -12,6 +14,7 @@ import (
 	"canteen/bot"
 	"canteen/bot/store"
 	"canteen/knowledge"
+	"canteen/knowledge/match/encoder/minilm"
 )
 
 type manifestCmd struct {
@@ -71,14 +74,31 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	}
 	settingsErr := c.check()
 	note("Settings", settingsErr, "complete")
-	base, err := c.load(s)
-	if err != nil {
-		note("Folder", errors.New("it has problems: canteen check lists them"), "")
-	} else {
+	base, err := c.load()
+	var list knowledge.Problems
+	switch {
+	case errors.As(err, &list):
+		note("Folder", fmt.Errorf("%d problems: canteen check lists them", len(list)), "")
+	case err != nil:
+		note("Folder", err, "")
+	default:
 		note("Folder", nil, fmt.Sprintf("%d entries", len(base.Entries())))
-		for _, name := range base.Unset() {
-			note("Folder: "+name, errors.New("is used in an entry and not set in local.yaml; people read its default"), "")
+	}
+	if c.Encoder == "off" {
+		note("Encoder", nil, "off: entries are found by their words alone")
+	} else if _, err := minilm.Load(); err != nil {
+		note("Encoder", fmt.Errorf("entries are found by their words alone, since the program is damaged: install it again (%w)", err), "")
+	} else {
+		note("Encoder", nil, "entries are found by their meaning too")
+	}
+	if base != nil {
+		if unset := base.Unset(); len(unset) > 0 {
+			note("Your names and numbers", fmt.Errorf("not set, though urgent and private entries use them: %s. People read a default, such as \"the HR team\". Fill them in in %s",
+				strings.Join(unset, ", "), c.localFile(c.Database)), "")
 		}
+	}
+	for _, u := range s.unknown {
+		note(u.name, errors.New(u.say), "")
 	}
 	st, err := store.Open(ctx, c.Database, store.Options{Log: s.log})
 	switch {
@@ -93,9 +113,6 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	if settingsErr == nil {
 		if c.PublicURL == "" {
 			found = append(found, bot.Finding{Name: "PUBLIC_URL", OK: true, Say: "not set: answers carry no links to entries"})
-		}
-		if c.embeddings.URL != "" {
-			note("Embeddings", c.answers(ctx), "the server answers")
 		}
 		a := &app{log: s.log, store: st, adapters: map[string]adapter{}}
 		if err := c.platforms(a); err != nil {
@@ -113,11 +130,26 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	for _, f := range found {
 		mark := "ok  "
 		if !f.OK {
-			mark, result = "MEND", problems
+			mark, result = "FIX ", problems
 		}
 		fmt.Fprintf(s.out, "%s  %s: %s\n", mark, f.Name, f.Say)
 	}
 	return result
+}
+
+type initCmd struct {
+	Dir string `arg:"" help:"A folder to write to: missing or empty." type:"path"`
+}
+
+func (c *initCmd) Run(s *streams) error {
+	if items, err := os.ReadDir(c.Dir); err == nil && len(items) > 0 {
+		return usage{fmt.Errorf("%s: the destination is not empty", c.Dir)}
+	}
+	if err := os.CopyFS(c.Dir, knowledge.Embedded); err != nil {
+		return fmt.Errorf("write the folder: %w", err)
+	}
+	_, err := fmt.Fprintf(s.out, "wrote the built-in folder to %s. Next, fill in %s, then run: canteen serve --knowledge %s\n", c.Dir, filepath.Join(c.Dir, "local.yaml"), c.Dir)
+	return err
 }
 
 type forgetCmd struct {

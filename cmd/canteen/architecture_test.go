@@ -15,15 +15,18 @@ import (
 // is not listed may import nothing of the project: a new package has to be put
 // here on purpose. Tests may import what they like.
 var allowed = map[string][]string{
-	"knowledge/match": {},
-	"knowledge/embed": {"knowledge/match"},
-	"knowledge":       {"knowledge/match"},
-	"bot":             {"knowledge", "knowledge/match"},
-	"bot/store":       {"bot"},
-	"adapters/web":    {"bot", "knowledge"},
-	"adapters/slack":  {"bot", "knowledge"},
-	"adapters/teams":  {"bot", "knowledge"},
-	"cmd/canteen":     {"adapters/web", "adapters/slack", "adapters/teams", "bot", "bot/store", "knowledge", "knowledge/embed", "knowledge/match"},
+	"knowledge/text":                 {},
+	"knowledge/match/encoder":        {},
+	"knowledge/match/encoder/minilm": {"knowledge/match/encoder"},
+	"knowledge/match":                {"knowledge/text", "knowledge/match/encoder"},
+	"knowledge":                      {"knowledge/match", "knowledge/match/encoder", "knowledge/text"},
+	"knowledge/generate":             {"knowledge", "knowledge/match/encoder/minilm"},
+	"bot":                            {"knowledge", "knowledge/match", "knowledge/text"},
+	"bot/store":                      {"bot"},
+	"adapters/web":                   {"bot", "knowledge", "knowledge/text"},
+	"adapters/slack":                 {"bot", "knowledge", "knowledge/text"},
+	"adapters/teams":                 {"bot", "knowledge", "knowledge/text"},
+	"cmd/canteen":                    {"adapters/web", "adapters/slack", "adapters/teams", "bot", "bot/store", "knowledge", "knowledge/match/encoder", "knowledge/match/encoder/minilm"},
 }
 
 // testOnly are packages that only tests import; they may import what they test.

@@ -59,8 +59,9 @@ func TestContainer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if mb := info.Size() >> 20; mb >= 40 {
-		t.Errorf("the binary has %d MB, 40 is the limit", mb)
+	// 23 MB are the encoder's weights, 7 what the built-in folder's fit gives.
+	if mb := info.Size() >> 20; mb >= 64 {
+		t.Errorf("the binary has %d MB, 64 is the limit", mb)
 	}
 	image, err := elf.Open(binary)
 	if err != nil {

@@ -2,10 +2,7 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,15 +68,15 @@ func TestDoctor(t *testing.T) {
 		}
 		mend := 0
 		for _, line := range lines {
-			if strings.HasPrefix(line, "MEND") {
+			if strings.HasPrefix(line, "FIX") {
 				mend++
 			} else if line != "" && !strings.HasPrefix(line, "ok  ") {
-				t.Errorf("%s: a line that is neither ok nor MEND: %q", name, line)
+				t.Errorf("%s: a line that is neither ok nor FIX: %q", name, line)
 			}
 		}
 		wanted := 0
 		for _, w := range want {
-			if strings.HasPrefix(w, "MEND") {
+			if strings.HasPrefix(w, "FIX") {
 				wanted++
 			}
 		}
@@ -107,76 +104,29 @@ func TestDoctor(t *testing.T) {
 	all[2] = "ok Store: opens"
 	examine("alone", 0, append(all, "ok Microsoft Teams: comms channel: it can be reached; 2 people of its team may answer"))
 
-	examine("a bad token", 1, []string{"MEND Slack: bot token: the bot token is not valid (invalid_auth): install the app again and set the new SLACK_BOT_TOKEN"}, "SLACK_BOT_TOKEN=xoxb-none")
-	examine("the two tokens swapped", 1, []string{"MEND Slack: bot token: SLACK_BOT_TOKEN holds another kind of token", "MEND Slack: Socket Mode: "},
+	examine("a bad token", 1, []string{"FIX Slack: bot token: the bot token is not valid (invalid_auth): install the app again and set the new SLACK_BOT_TOKEN"}, "SLACK_BOT_TOKEN=xoxb-none")
+	examine("the two tokens swapped", 1, []string{"FIX Slack: bot token: SLACK_BOT_TOKEN holds another kind of token", "FIX Slack: Socket Mode: "},
 		"SLACK_BOT_TOKEN="+h.slack.AppToken, "SLACK_APP_TOKEN="+h.slack.BotToken)
-	examine("a signing secret that is none", 1, []string{"MEND Slack: HTTP: SLACK_SIGNING_SECRET does not look like one"}, "SLACK_SIGNING_SECRET=nonsense")
-	examine("no such channel", 1, []string{"MEND Slack: comms channel: the comms channel CNONE is not there"}, "SLACK_COMMS_CHANNEL=CNONE")
+	examine("a signing secret that is none", 1, []string{"FIX Slack: HTTP: SLACK_SIGNING_SECRET does not look like one"}, "SLACK_SIGNING_SECRET=nonsense")
+	examine("no such channel", 1, []string{"FIX Slack: comms channel: the comms channel CNONE is not there"}, "SLACK_COMMS_CHANNEL=CNONE")
 	h.slack.Leave(slackComms, h.slack.BotUser)
-	examine("not in the channel", 1, []string{"MEND Slack: comms channel: the bot is not in the comms channel #comms: write /invite @Canteen there"})
+	examine("not in the channel", 1, []string{"FIX Slack: comms channel: the bot is not in the comms channel #comms: write /invite @Canteen there"})
 	h.slack.AddChannel(slackComms, "comms", h.slack.BotUser, carol)
 	h.slack.Archive(slackComms, true)
-	examine("an archived channel", 1, []string{"MEND Slack: comms channel: the comms channel #comms is archived: unarchive it"})
+	examine("an archived channel", 1, []string{"FIX Slack: comms channel: the comms channel #comms is archived: unarchive it"})
 	h.slack.Archive(slackComms, false)
 	h.slack.Scopes("app_mentions:read", "channels:read", "chat:write", "commands", "groups:read", "im:history", "im:read", "im:write")
-	examine("a missing scope", 1, []string{"MEND Slack: scopes: missing: users:read. Add them under OAuth & Permissions"})
+	examine("a missing scope", 1, []string{"FIX Slack: scopes: missing: users:read. Add them under OAuth & Permissions"})
 	h.slack.Scopes("app_mentions:read", "channels:read", "chat:write", "commands", "groups:read", "im:history", "im:read", "im:write", "users:read")
 	examine("without the history scopes", 0, []string{"ok Slack: scopes: works; without channels:history, groups:history, mpim:history"})
-	examine("no network", 1, []string{"MEND Slack: bot token: cannot be reached", "MEND Slack: Socket Mode: "}, "SLACK_API_URL=http://127.0.0.1:1/api/")
+	examine("no network", 1, []string{"FIX Slack: bot token: cannot be reached", "FIX Slack: Socket Mode: "}, "SLACK_API_URL=http://127.0.0.1:1/api/")
 
-	examine("a wrong password", 1, []string{"MEND Microsoft Teams: the bot's token: ", "MEND Microsoft Teams: comms channel: "}, "MICROSOFT_APP_PASSWORD=wrong-secret")
-	examine("another tenant", 1, []string{"MEND Microsoft Teams: the bot's token: ", "MEND Microsoft Teams: comms channel: "}, "MICROSOFT_APP_TENANT_ID=44444444-4444-4444-4444-444444444444")
+	examine("a wrong password", 1, []string{"FIX Microsoft Teams: the bot's token: ", "FIX Microsoft Teams: comms channel: "}, "MICROSOFT_APP_PASSWORD=wrong-secret")
+	examine("another tenant", 1, []string{"FIX Microsoft Teams: the bot's token: ", "FIX Microsoft Teams: comms channel: "}, "MICROSOFT_APP_TENANT_ID=44444444-4444-4444-4444-444444444444")
 	h.teams.SetOutage(true)
-	examine("no keys", 1, []string{"MEND Microsoft Teams: the Bot Connector's keys: "})
+	examine("no keys", 1, []string{"FIX Microsoft Teams: the Bot Connector's keys: "})
 	h.teams.SetOutage(false)
-	examine("a comms channel that was never heard from", 1, []string{"MEND Microsoft Teams: comms channel: the comms channel has not been heard from: add the app to its team"},
+	examine("a comms channel that was never heard from", 1, []string{"FIX Microsoft Teams: comms channel: the comms channel has not been heard from: add the app to its team"},
 		"DATABASE_URL="+filepath.Join(t.TempDir(), "new.db"), "TEAMS_COMMS_CHANNEL="+teamstest.Channel)
-	examine("settings that do not go together", 1, []string{"MEND Settings: "}, "MICROSOFT_APP_PASSWORD=")
-}
-
-// An embeddings server reranks what the command line shows too, the doctor looks
-// whether it answers, and settings that are half there are refused.
-func TestEmbeddingsServer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var q struct {
-			Input []string `json:"input"`
-		}
-		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-			t.Error(err)
-		}
-		type vector struct {
-			Index     int       `json:"index"`
-			Embedding []float64 `json:"embedding"`
-		}
-		var data []vector
-		for i, text := range q.Input {
-			data = append(data, vector{i, []float64{1, float64(len(text))}})
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
-	}))
-	defer server.Close()
-	set := []string{"EMBEDDINGS_URL=" + server.URL + "/v1", "EMBEDDINGS_MODEL=small"}
-	folder, err := filepath.Abs(filepath.Join("..", "..", "adapters", "slack", "testdata", "folder"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if code, out, errs := once(t, set, "ask", "--knowledge", folder, "--explain", "can i tweet about work"); code != 0 || !strings.Contains(out, "embeddings: ") {
-		t.Errorf("ask --explain: exit %d:\n%s%s", code, out, errs)
-	}
-	if _, out, _ := once(t, set, "doctor", "--knowledge", folder); !strings.Contains(out, "ok    Embeddings: the server answers") {
-		t.Errorf("the doctor says:\n%s", out)
-	}
-	server.Close()
-	if _, out, _ := once(t, set, "doctor", "--knowledge", folder); !strings.Contains(out, "MEND  Embeddings: EMBEDDINGS_URL: ") {
-		t.Errorf("the doctor says:\n%s", out)
-	}
-	for want, env := range map[string][]string{
-		"set EMBEDDINGS_MODEL":      {"EMBEDDINGS_URL=http://127.0.0.1:1/v1"},
-		"write a whole address":     {"EMBEDDINGS_URL=127.0.0.1:1", "EMBEDDINGS_MODEL=small"},
-		"EMBEDDINGS_URL is not set": {"EMBEDDINGS_MODEL=small"},
-	} {
-		if code, _, errs := once(t, env, "ask", "hello"); code != 2 || !strings.Contains(errs, want) {
-			t.Errorf("%v: exit %d: %s", env, code, errs)
-		}
-	}
+	examine("settings that do not go together", 1, []string{"FIX Settings: "}, "MICROSOFT_APP_PASSWORD=")
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -29,6 +30,7 @@ import (
 	"canteen/bot"
 	"canteen/bot/store/pgtest"
 	"canteen/knowledge"
+	"canteen/knowledge/match/encoder/minilm"
 )
 
 // The fault harness: real processes between people who send at least once and
@@ -83,7 +85,7 @@ func TestFaults(t *testing.T) {
 }
 
 // What the folder is asked, found once: phrasings that it answers, and phrasings
-// that it passes on, with the fitted model and without.
+// that it passes on.
 var corpus = sync.OnceValues(func() (c struct {
 	answered map[string]string // phrasing by title
 	passed   []string
@@ -92,23 +94,27 @@ var corpus = sync.OnceValues(func() (c struct {
 	if err != nil {
 		return c, err
 	}
-	fitted, err := glance.Fit(context.Background())
+	e, err := minilm.Load()
 	if err != nil {
 		return c, err
 	}
-	both := func(text string, ok func(bot.Thought) bool) bool {
-		return ok(bot.Think(glance, text, bot.DefaultPolicy)) && ok(bot.Think(fitted, text, bot.DefaultPolicy))
+	fitted, err := glance.Fit(context.Background(), knowledge.Fitting{Encoder: e})
+	if err != nil {
+		return c, err
+	}
+	sure := func(text string, ok func(bot.Thought) bool) bool {
+		return ok(bot.Think(fitted, text, bot.DefaultPolicy))
 	}
 	c.answered = map[string]string{}
 	for _, e := range glance.Entries() {
 		for _, p := range e.Phrasings {
 			switch {
-			case e.Route == knowledge.Answered && c.answered[e.Title] == "" && !strings.ContainsAny(e.Title, "&<>*_`'\"") && len(c.answered) < 40 && both(p, func(th bot.Thought) bool {
+			case e.Route == knowledge.Answered && c.answered[e.Title] == "" && !strings.ContainsAny(e.Title, "&<>*_`'\"") && len(c.answered) < 40 && sure(p, func(th bot.Thought) bool {
 				d, ok := th.Decision.(bot.Answer)
 				return ok && d.Entry.ID == e.ID
 			}):
 				c.answered[e.Title] = p
-			case e.Route == knowledge.Comms && len(c.passed) < 12 && len(strings.Fields(p)) > 8 && both(p+" zqaaaaaa", func(th bot.Thought) bool {
+			case e.Route == knowledge.Comms && len(c.passed) < 12 && len(strings.Fields(p)) > 8 && sure(p+" zqaaaaaa", func(th bot.Thought) bool {
 				d, ok := th.Decision.(bot.Escalate)
 				return ok && d.Topic != nil
 			}):
@@ -278,11 +284,10 @@ func (f *faults) launch(p *instance) {
 		f.t.Error(err)
 		return
 	}
-	line := make([]byte, 200)
-	n, _ := out.Read(line) // it is one write
-	url, ok := strings.CutPrefix(strings.TrimSpace(string(line[:n])), "listening on ")
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	if !ok {
-		f.t.Errorf("a replica ended before it listened: %q", line[:n])
+		f.t.Errorf("a replica ended before it listened: %q", line)
 		return
 	}
 	p.url.Store(&url)

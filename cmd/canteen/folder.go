@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,21 +9,40 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"canteen/bot"
 	"canteen/knowledge"
+	"canteen/knowledge/match/encoder"
+	"canteen/knowledge/match/encoder/minilm"
 )
 
 // folderFlags say which folder is read.
 type folderFlags struct {
 	Knowledge []string `name:"knowledge" placeholder:"DIR" help:"A folder shaped like knowledge/: the first replaces the built-in one, each further one overlays it." type:"path"`
+	Encoder   string   `env:"ENCODER" enum:",on,off" default:"" help:"off: find entries by their words alone, not by their meaning ($ENCODER)."`
 }
 
-// load reads the folder once, for commands that do not serve. Problems are
-// printed, and end the command with exit 1.
-func (f folderFlags) load(s *streams) (*knowledge.Base, error) {
+// encoder gives the sentence encoder; nil where it is switched off, or where its
+// weights are damaged, which is logged.
+func (f folderFlags) encoder(s *streams) *encoder.Encoder {
+	if f.Encoder == "off" {
+		return nil
+	}
+	e, err := minilm.Load()
+	if err != nil {
+		s.log.Error("no sentence encoder: entries are found by their words alone", "error", err)
+		return nil
+	}
+	return e
+}
+
+// load reads the folder once, for commands that do not serve. Where some of it is
+// bad, it gives the rest and the list, [knowledge.Problems].
+func (f folderFlags) load() (*knowledge.Base, error) {
 	base := knowledge.Embedded
 	var overlays []fs.FS
 	for i, dir := range f.Knowledge {
@@ -37,30 +55,41 @@ func (f folderFlags) load(s *streams) (*knowledge.Base, error) {
 			overlays = append(overlays, knowledge.Dir(dir))
 		}
 	}
-	b, err := knowledge.Load(base, overlays...)
-	var list knowledge.Problems
-	if errors.As(err, &list) {
-		for _, p := range list {
-			fmt.Fprintln(s.out, p)
-		}
-		return nil, problems
-	}
-	return b, err
+	return knowledge.Load(base, overlays...)
 }
 
 // fitted reads the folder and fits its model, so that the same input gives the
-// same output every time.
+// same output every time. What is wrong with the folder is said on standard error,
+// and the rest is used, as the running bot does.
 func (f folderFlags) fitted(ctx context.Context, s *streams) (*knowledge.Base, error) {
-	b, err := f.load(s)
+	b, err := f.load()
+	var list knowledge.Problems
+	if errors.As(err, &list) {
+		for _, p := range list {
+			fmt.Fprintln(s.err, p)
+		}
+		if b == nil {
+			return nil, problems
+		}
+		err = nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	return b.Fit(ctx)
+	return b.Fit(ctx, knowledge.Fitting{Encoder: f.encoder(s), Log: s.log})
+}
+
+// overlooked says where the working folder holds a folder of entries that is not
+// what is read.
+func (f folderFlags) overlooked(s *streams) {
+	const dir = "knowledge"
+	if info, err := os.Stat(filepath.Join(dir, "faq")); len(f.Knowledge) == 0 && err == nil && info.IsDir() {
+		fmt.Fprintf(s.err, "canteen: the folder ./%s is not read; to have it read, add --knowledge %s\n", dir, dir)
+	}
 }
 
 type askCmd struct {
 	folderFlags
-	embeddings
 	JSON     bool     `help:"One JSON object a line."`
 	Explain  bool     `help:"Say which words met which phrasing, what was corrected, and why the decision."`
 	Question []string `arg:"" optional:"" help:"The question. Without one, each line of standard input is a question."`
@@ -71,13 +100,11 @@ func (c *askCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if base, err = c.learn(ctx, s, base); err != nil {
-		return err
-	}
+	a := &asker{base: base, policy: bot.DefaultPolicy}
 	if len(c.Question) > 0 {
-		return c.ask(s, base, strings.Join(c.Question, " "))
+		return c.ask(s, a, strings.Join(c.Question, " "))
 	}
-	return lines(s.in, func(line string) error { return c.ask(s, base, line) })
+	return lines(s.in, func(line string) error { return c.ask(s, a, line) })
 }
 
 // lines calls fn with each line, an empty one included.
@@ -97,10 +124,11 @@ func lines(r io.Reader, fn func(string) error) error {
 	}
 }
 
-func (c *askCmd) ask(s *streams, base *knowledge.Base, question string) error {
+func (c *askCmd) ask(s *streams, a *asker, question string) error {
 	question = strings.ToValidUTF8(question, "\uFFFD")
-	thought := bot.Think(base, question, bot.DefaultPolicy)
-	asked := thought.Report(base, question)
+	said, after := strings.CutPrefix(question, "+")
+	thought := a.ask(said, after)
+	asked := thought.Report(a.base, question)
 	if c.JSON {
 		enc := json.NewEncoder(s.out)
 		enc.SetEscapeHTML(false)
@@ -117,7 +145,7 @@ func (c *askCmd) ask(s *streams, base *knowledge.Base, question string) error {
 		if c.JSON {
 			w = s.err
 		}
-		_, err := fmt.Fprintln(w, "\n"+thought.Why(base, bot.DefaultPolicy))
+		_, err := fmt.Fprintln(w, "\n"+thought.Why(a.base, a.policy))
 		return err
 	}
 	return nil
@@ -129,13 +157,18 @@ type checkCmd struct {
 	Against string `placeholder:"FILE" help:"List phrasings that nearly copy a question of this test file." type:"path"`
 }
 
-func (c *checkCmd) Run(s *streams) error {
-	base, err := c.check(s)
-	if err != nil {
+func (c *checkCmd) Run(ctx context.Context, s *streams) error {
+	c.overlooked(s)
+	base, err := c.load()
+	var bad knowledge.Problems
+	if err != nil && !errors.As(err, &bad) {
 		return err
 	}
+	if base == nil {
+		return c.print(s, bad)
+	}
 	if c.Against != "" {
-		rows, err := readRows(c.Against)
+		rows, err := readRows(s, c.Against)
 		if err != nil {
 			return err
 		}
@@ -145,38 +178,39 @@ func (c *checkCmd) Run(s *streams) error {
 		}
 		return c.print(s, base.Against(questions))
 	}
-	list := append(base.Warnings(), base.Check(time.Now())...)
-	if err := c.print(s, list); err != nil {
+	fitted, err := base.Fit(ctx, knowledge.Fitting{Encoder: c.encoder(s), Log: s.log})
+	if err != nil {
 		return err
 	}
+	bad = append(bad, unmet(fitted)...)
+	warnings := slices.Concat(base.Warnings(), base.Check(time.Now()), fitted.CheckFound())
+	result := c.print(s, append(bad, warnings...))
+	if c.JSON {
+		return result
+	}
 	for _, name := range base.Unset() {
-		if !c.JSON {
-			fmt.Fprintf(s.out, "local.yaml: warning: %s is used and not set; its default is shown\n", name)
-		}
+		fmt.Fprintf(s.out, "local.yaml: warning: %s is used and not set; its default is shown\n", name)
 	}
-	if !c.JSON {
-		fmt.Fprintf(s.out, "%d entries, 0 problems, %d warnings\n", len(base.Entries()), len(list))
-	}
-	return nil
+	_, err = fmt.Fprintf(s.out, "%d entries, %d problems, %d warnings\n", len(base.Entries()), len(bad), len(warnings))
+	return errors.Join(result, err)
 }
 
-// check loads the folder and prints what keeps it from being used.
-func (c *checkCmd) check(s *streams) (*knowledge.Base, error) {
-	if !c.JSON {
-		return c.load(s)
+func entryID(t bot.Thought) string {
+	if e := t.Entry(); e != nil {
+		return e.ID
 	}
-	quiet := *s
-	var text strings.Builder
-	quiet.out = &text
-	base, err := c.load(&quiet)
-	if text.Len() > 0 {
-		for line := range strings.Lines(text.String()) {
-			if err := json.NewEncoder(s.out).Encode(map[string]string{"problem": strings.TrimSpace(line)}); err != nil {
-				return nil, err
-			}
+	return "of no entry"
+}
+
+// unmet are the examples of the lanes' cues that are not met, or are and must not be.
+func unmet(base *knowledge.Base) (list knowledge.Problems) {
+	for _, x := range base.Examples() {
+		t := bot.Think(base, x.Text, bot.DefaultPolicy)
+		if t.Meets(x.Lane) != x.Must {
+			list = append(list, x.Problem(t.Report(base, x.Text).Decision+" "+entryID(t)))
 		}
 	}
-	return base, err
+	return list
 }
 
 // print lists problems; any that is not a warning makes the exit code 1.
@@ -195,42 +229,4 @@ func (c *checkCmd) print(s *streams, list knowledge.Problems) error {
 		}
 	}
 	return code
-}
-
-// row is one labelled question of a test file.
-type row struct {
-	Question, Expected string
-	Facts              []string
-	Note               string
-}
-
-// readRows reads a file of labelled questions: question, expected, fact_ids and
-// note, separated by tabs, under a header line.
-func readRows(path string) ([]row, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usage{fmt.Errorf("test file: %w", err)}
-	}
-	var rows []row
-	n := 0
-	err = lines(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))), func(line string) error {
-		n++
-		cells := strings.Split(line, "\t")
-		if strings.TrimSpace(line) == "" || n == 1 && cells[0] == "question" {
-			return nil
-		}
-		if len(cells) < 2 {
-			return usage{fmt.Errorf("%s:%d:1: a row needs a question and what is expected, with a tab between", path, n)}
-		}
-		cells = append(cells, "", "")
-		x := row{Question: cells[0], Expected: cells[1], Note: cells[3]}
-		for f := range strings.SplitSeq(cells[2], ",") {
-			if f = strings.TrimSpace(f); f != "" {
-				x.Facts = append(x.Facts, f)
-			}
-		}
-		rows = append(rows, x)
-		return nil
-	})
-	return rows, err
 }

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,12 +11,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	_ "time/tzdata" // the image has no time zones of its own
 
 	"github.com/alecthomas/kong"
-	"github.com/joho/godotenv"
 )
 
 func main() {
@@ -66,6 +63,8 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Read an export into an empty database."`
 	Backup   backupCmd   `cmd:"" help:"Copy the SQLite database to a file while it is in use."`
 	Forget   forgetCmd   `cmd:"" help:"Erase what is kept of a person."`
+	Version  versionCmd  `cmd:"" help:"Say which version this is, and what it carries by others."`
+	Init     initCmd     `cmd:"" help:"Write a copy of the built-in folder, to edit."`
 }
 
 // streams are what a command reads and writes.
@@ -73,10 +72,11 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	log      *slog.Logger
+	unknown  []unknown // names that look like settings and are none
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	env, err := dotenv(".env")
+	env, err := readEnv(".env")
 	if err != nil {
 		return usage{err}
 	}
@@ -99,28 +99,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return usage{fmt.Errorf("%w (try canteen --help)", err)}
 	}
-	s := &streams{stdin, stdout, stderr, slog.New(slog.NewTextHandler(stderr, nil))}
+	s := &streams{stdin, stdout, stderr, slog.New(slog.NewTextHandler(stderr, nil)), unknownSettings(parser.Model, env, os.Environ())}
 	k.BindTo(ctx, (*context.Context)(nil))
 	return k.Run(s)
-}
-
-// dotenv reads settings from a file, for flags whose variable the environment
-// does not set. What is wrong with it is never quoted: the file holds secrets.
-func dotenv(path string) (kong.Resolver, error) {
-	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s cannot be read: check its permissions", path)
-	}
-	values, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")))
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: each line must be NAME=value, with quotes around a value that has spaces or #", path)
-	}
-	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Tag.Envs {
-			if v, ok := values[name]; ok && strings.TrimSpace(v) != "" {
-				return v, nil
-			}
-		}
-		return nil, nil
-	}), nil
 }

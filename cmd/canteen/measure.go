@@ -16,27 +16,33 @@ import (
 
 type testCmd struct {
 	folderFlags
-	embeddings
 	JSON bool   `help:"One JSON object."`
-	File string `arg:"" help:"Labelled questions: question, expected, fact_ids and note, with tabs between." type:"path"`
+	File string `arg:"" help:"Labelled questions: columns question, expected, fact_ids and note, with tabs between." type:"path"`
 }
 
-// figures are what a test file measures.
+// figures are what a test file measures. The shares are of the rows of one expectation.
 type figures struct {
 	Rows map[string]int `json:"rows"` // by what is expected
 	// Of the rows that expect an answer:
-	P1       share                     `json:"p_at_1"`            // the first candidate carries one of the facts
-	Covered  share                     `json:"answered_at_once"`  // answered, rightly or not
-	Reached  share                     `json:"answered_or_among"` // answered rightly, or the right entry is offered
-	Wrong    share                     `json:"wrong_answers"`     // of all answers given, those that are wrong
-	Leaked   share                     `json:"escalate_answered"` // of the rows to escalate, those answered
-	Clarify  share                     `json:"clarify_right"`     // of the rows to clarify, those clarified, or answered with one of the facts
-	Lanes    share                     `json:"urgent_to_lane"`    // of the urgent rows, those shown their lane
-	Alarmed  share                     `json:"answer_signposted"` // of the rows to answer, those shown a lane
-	Small    share                     `json:"smalltalk_right"`   // of the small talk, that which is met as such
-	AUROC    float64                   `json:"auroc"`             // covered, of rows to answer against rows to escalate
+	P1      share `json:"p_at_1"`            // the first candidate is right
+	Covered share `json:"answered_at_once"`  // answered, rightly or not
+	Likely  share `json:"likely_at_once"`    // shown as likely, rightly or not
+	Reached share `json:"answered_or_among"` // answered or likely rightly, or the right entry is offered
+	Alarmed share `json:"answer_signposted"` // shown a lane
+	// Of others:
+	Leaked   share                     `json:"escalate_answered"`   // to escalate, and answered
+	Clarify  share                     `json:"clarify_right"`       // to clarify, and clarified or answered rightly
+	Lanes    share                     `json:"urgent_to_lane"`      // urgent, and shown their lane
+	Small    share                     `json:"smalltalk_right"`     // small talk, and met as such
+	Acts     share                     `json:"acts_right"`          // acts, and understood
+	Near     share                     `json:"near_answered"`       // near the entry named, and answered by it all the same
+	Harmless share                     `json:"harmless_signposted"` // harmless, and shown a lane
+	Everyday share                     `json:"everyday_signposted"` // everyday, and shown a lane
+	Wrong    share                     `json:"wrong_answers"`       // of all answers given, those that are wrong
+	Perhaps  share                     `json:"wrong_likely"`        // of all shown as likely, those that are wrong
+	AUROC    float64                   `json:"auroc"`               // covered, of rows to answer against rows to escalate
 	Misses   []miss                    `json:"misses"`
-	Confused map[string]map[string]int `json:"confusion"` // first expected fact → facts of the entry first in line, where wrong
+	Confused map[string]map[string]int `json:"confusion"` // what is wanted → what comes first in its place
 }
 
 type share struct {
@@ -59,6 +65,7 @@ func (s *share) add(hit bool) {
 }
 
 type miss struct {
+	Line     int      `json:"line"`
 	Question string   `json:"question"`
 	Expected string   `json:"expected"`
 	Facts    []string `json:"facts,omitempty"`
@@ -69,7 +76,7 @@ type miss struct {
 }
 
 func (c *testCmd) Run(ctx context.Context, s *streams) error {
-	rows, err := readRows(c.File)
+	rows, err := readRows(s, c.File)
 	if err != nil {
 		return err
 	}
@@ -77,10 +84,10 @@ func (c *testCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if base, err = c.learn(ctx, s, base); err != nil {
+	if err := known(base, c.File, rows); err != nil {
 		return err
 	}
-	f := measure(base, rows)
+	f := measure(base, bot.DefaultPolicy, rows)
 	if c.JSON {
 		enc := json.NewEncoder(s.out)
 		enc.SetEscapeHTML(false)
@@ -90,76 +97,105 @@ func (c *testCmd) Run(ctx context.Context, s *streams) error {
 }
 
 // measure puts every row to the folder.
-func measure(base *knowledge.Base, rows []row) figures {
+func measure(base *knowledge.Base, p bot.Policy, rows []row) figures {
 	f := figures{Rows: map[string]int{}, Misses: []miss{}, Confused: map[string]map[string]int{}}
 	var in, out []float64 // covered, of rows to answer and to escalate
+	a := &asker{base: base, policy: p}
 	for _, r := range rows {
 		f.Rows[r.Expected]++
-		th := bot.Think(base, r.Question, bot.DefaultPolicy)
-		a := th.Report(base, r.Question)
-		right := func(id string) bool { return carries(base, id, r.Facts) }
-		among := slices.ContainsFunc(a.Options, right)
-		answered := a.Decision == "answer"
-		ok := true
+		t := a.ask(r.Question, r.After)
+		got := t.Report(base, r.Question)
 		switch r.Expected {
 		case "answer":
-			first := len(a.Candidates) > 0 && right(a.Candidates[0].Entry)
-			f.P1.add(first)
-			f.Covered.add(answered)
-			f.Alarmed.add(a.Decision == "signpost" && a.Lane != "")
-			hit := answered && right(a.Entry)
-			f.Reached.add(hit || among)
-			in = append(in, a.Covered)
-			ok = first && (hit || among)
-			if !first && len(r.Facts) > 0 && len(a.Candidates) > 0 {
-				got := cmp.Or(strings.Join(a.Candidates[0].Facts, ","), a.Candidates[0].Entry)
-				if f.Confused[r.Facts[0]] == nil {
-					f.Confused[r.Facts[0]] = map[string]int{}
-				}
-				f.Confused[r.Facts[0]][got]++
-			}
-			if answered {
-				f.Wrong.add(!hit)
-			}
+			in = append(in, got.Covered)
 		case "escalate":
-			f.Leaked.add(answered)
-			out = append(out, a.Covered)
-			ok = a.Decision == "escalate" || a.Decision == "signpost" && a.Lane == ""
-			if answered {
-				f.Wrong.add(true)
-			}
-		case "clarify":
-			ok = a.Decision == "clarify" || answered && right(a.Entry)
-			f.Clarify.add(ok)
-		case "smalltalk":
-			ok = a.Decision == "smalltalk"
-			f.Small.add(ok)
-		case "urgent":
-			lane, _, _ := strings.Cut(r.Note, ";")
-			ok = a.Decision == "signpost" && a.Lane != "" && strings.HasPrefix(a.Lane, strings.TrimSpace(lane))
-			f.Lanes.add(ok)
-			if answered {
-				f.Wrong.add(true)
-			}
+			out = append(out, got.Covered)
 		}
-		if !ok {
-			got := a.Entry
-			if got == "" && len(a.Options) > 0 {
-				got = strings.Join(a.Options, " | ")
-			} else if got == "" && len(a.Candidates) > 0 {
-				got = "(" + a.Candidates[0].Entry + ")"
-			}
-			f.Misses = append(f.Misses, miss{r.Question, r.Expected, r.Facts, r.Note, a.Decision, got, th.Why(base, bot.DefaultPolicy)})
+		if !f.judge(base, r, got) {
+			f.Misses = append(f.Misses, miss{r.Line, r.Question, r.Expected, r.Want, r.Note, got.Decision, shownBy(got), t.Why(base, p)})
 		}
 	}
 	f.AUROC = auroc(in, out)
 	return f
 }
 
-// carries tells whether an entry carries one of the facts.
-func carries(base *knowledge.Base, id string, facts []string) bool {
-	e, ok := base.Entry(id)
-	return ok && slices.ContainsFunc(e.Facts, func(f string) bool { return slices.Contains(facts, f) })
+// shownBy is what a decision shows, or what is nearest in brackets.
+func shownBy(a bot.Asked) string {
+	switch {
+	case a.Entry != "":
+		return a.Entry
+	case len(a.Options) > 0:
+		return strings.Join(a.Options, " | ")
+	case len(a.Candidates) > 0:
+		return "(" + a.Candidates[0].Entry + ")"
+	}
+	return ""
+}
+
+// judge counts a row, and tells whether it got what it expects.
+func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
+	right := func(id string) bool { return r.right(base, id) }
+	answered, likely, alarmed := a.Decision == "answer", a.Decision == "likely", a.Decision == "signpost" && a.Lane != ""
+	switch r.Expected {
+	case "answer":
+		first := len(a.Candidates) > 0 && right(a.Candidates[0].Entry)
+		hit := (answered || likely) && right(a.Entry)
+		reached := hit || slices.ContainsFunc(a.Options, right)
+		f.P1.add(first)
+		f.Covered.add(answered)
+		f.Likely.add(likely)
+		f.Reached.add(reached)
+		f.Alarmed.add(alarmed)
+		if answered {
+			f.Wrong.add(!hit)
+		}
+		if likely {
+			f.Perhaps.add(!hit)
+		}
+		if !first && len(r.Want) > 0 && len(a.Candidates) > 0 {
+			got := cmp.Or(strings.Join(a.Candidates[0].Facts, ","), a.Candidates[0].Entry)
+			if f.Confused[r.Want[0]] == nil {
+				f.Confused[r.Want[0]] = map[string]int{}
+			}
+			f.Confused[r.Want[0]][got]++
+		}
+		return first && reached
+	case "escalate":
+		f.Leaked.add(answered)
+		ok = a.Decision == "escalate" || a.Decision == "signpost" && a.Lane == ""
+	case "clarify":
+		ok = a.Decision == "clarify" || (answered || likely) && right(a.Entry)
+		f.Clarify.add(ok)
+		return ok
+	case "smalltalk":
+		ok = a.Decision == "smalltalk" || slices.Contains([]string{"greeting", "thanks", "topics"}, a.Act)
+		f.Small.add(ok)
+		return ok
+	case "urgent":
+		lane, _, _ := strings.Cut(r.Note, ";")
+		ok = alarmed && (strings.HasPrefix(a.Lane, strings.TrimSpace(lane)) || right(a.Entry))
+		f.Lanes.add(ok)
+	case "act":
+		ok = a.Decision == "act" && slices.Contains(r.Want, a.Act)
+		f.Acts.add(ok)
+	case "near":
+		ok = !answered || !right(a.Entry)
+		f.Near.add(!ok)
+		return ok
+	case "harmless":
+		f.Harmless.add(alarmed)
+		return !alarmed
+	case "everyday":
+		f.Everyday.add(alarmed)
+		return !alarmed
+	}
+	if answered {
+		f.Wrong.add(true)
+	}
+	if likely {
+		f.Perhaps.add(true)
+	}
+	return ok
 }
 
 // auroc is the probability that one of in scores higher than one of out, ties
@@ -200,21 +236,34 @@ func (f figures) print(w io.Writer) error {
 		}
 		b.WriteByte('\n')
 	}
+	var apart any
+	if f.Rows["answer"] > 0 && f.Rows["escalate"] > 0 {
+		apart = fmt.Sprintf("%6.3f", f.AUROC)
+	}
 	for _, x := range []struct {
 		name  string
 		value any
 	}{
 		{"right first (P@1), rows to answer", f.P1},
 		{"answered at once, rows to answer", f.Covered},
-		{"answered or among “did you mean”", f.Reached},
+		{"shown as likely, rows to answer", f.Likely},
+		{"shown right, or among those offered", f.Reached},
 		{"wrong among the answers given", f.Wrong},
+		{"wrong among those shown as likely", f.Perhaps},
+		{"to a lane, rows to answer", f.Alarmed},
 		{"answered, rows to escalate", f.Leaked},
 		{"asked back, rows to clarify", f.Clarify},
 		{"to their lane, urgent rows", f.Lanes},
-		{"to a lane, rows to answer", f.Alarmed},
 		{"met as such, small talk", f.Small},
-		{"AUROC, answer against escalate", fmt.Sprintf("%6.3f", f.AUROC)},
+		{"understood, acts", f.Acts},
+		{"answered by the entry that is near", f.Near},
+		{"to a lane, harmless rows", f.Harmless},
+		{"to a lane, everyday rows", f.Everyday},
+		{"AUROC, answer against escalate", apart},
 	} {
+		if n, ok := x.value.(share); ok && n.Of == 0 || x.value == nil {
+			continue // no such row
+		}
 		fmt.Fprintf(&b, "%-36s %v\n", x.name, x.value)
 	}
 	_, err := io.WriteString(w, b.String())

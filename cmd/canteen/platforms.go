@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/time/rate"
 
@@ -22,12 +23,28 @@ func (s *settings) comms() []bot.Place {
 	return list
 }
 
+// onCall are the people and channels that are told of something urgent out of hours.
+func (s *settings) onCall() []bot.Place {
+	var list []bot.Place
+	if s.slack() {
+		for _, id := range s.Slack.OnCall {
+			list = append(list, bot.Place("slack:"+strings.TrimSpace(id)))
+		}
+	}
+	if s.teams() {
+		for _, id := range s.Teams.OnCall {
+			list = append(list, bot.Place("teams:"+strings.TrimSpace(id)))
+		}
+	}
+	return list
+}
+
 // platforms wires the adapters whose settings are present. It calls none of them.
 func (s *settings) platforms(a *app) error {
 	if s.slack() {
 		x, err := slack.New(slack.Config{
 			BotToken: string(s.Slack.BotToken), SigningSecret: string(s.Slack.SigningSecret), AppToken: string(s.Slack.AppToken),
-			CommsChannel: s.Slack.CommsChannel, APIURL: s.Slack.APIURL, AnswerPrivately: s.Slack.PrivateAnswers, PublicURL: s.PublicURL,
+			CommsChannel: s.Slack.CommsChannel, APIURL: s.Slack.APIURL, AnswerPrivately: s.Slack.PrivateAnswers, RefuseGuests: s.Slack.Guests == "refuse", Urgent: s.Slack.Urgent, PublicURL: s.PublicURL,
 			Pace: rate.Limit(s.Pace), Bot: a.bot, Log: a.log, Count: a.metrics.request("slack"),
 		})
 		if err != nil {
@@ -43,7 +60,7 @@ func (s *settings) platforms(a *app) error {
 		x, err := teams.New(teams.Config{
 			AppID: s.Teams.AppID, AppPassword: string(s.Teams.AppPassword), TenantID: s.Teams.TenantID, CommsChannel: s.Teams.CommsChannel,
 			LoginURL: s.Teams.LoginURL, OpenIDMetadataURL: s.Teams.MetadataURL, TokenIssuer: s.Teams.Issuer, ServiceHosts: s.Teams.ServiceHosts,
-			Tenants: s.Teams.Tenants, Insecure: s.InsecureTeams, Listen: s.Listen, PublicURL: s.PublicURL,
+			Tenants: s.Teams.Tenants, Urgent: s.Teams.Urgent, Insecure: s.InsecureTeams, Listen: s.Listen, PublicURL: s.PublicURL,
 			Pace: s.Pace, Bot: a.bot, Store: places, Log: a.log, Count: a.metrics.request("teams"),
 		})
 		if err != nil {

@@ -36,11 +36,17 @@ func start(t *testing.T, env []string, args ...string) *process {
 // startIn is start in a folder that is there already.
 func startIn(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
-	log, err := os.Create(filepath.Join(dir, "log"))
+	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	exe, err := os.Executable()
+	return startProgram(t, exe, dir, env, args...)
+}
+
+// startProgram is startIn with another program.
+func startProgram(t *testing.T, exe, dir string, env []string, args ...string) *process {
+	t.Helper()
+	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestSlackReadme(t *testing.T) {
 
 			_, out, _ := onceIn(t, dir, nil, "doctor")
 			for line := range strings.Lines(out) {
-				if strings.HasPrefix(line, "MEND") && !strings.HasPrefix(line, "MEND  Folder: ") {
+				if strings.HasPrefix(line, "FIX") && !strings.HasPrefix(line, "FIX   Your names and numbers: ") {
 					t.Errorf("the doctor: %s", line)
 				}
 			}

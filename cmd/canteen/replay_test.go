@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"canteen/adapters/slack/slacktest"
+	"canteen/adapters/teams/teamstest"
 )
 
 // shared finds what comes with the project's brief and not with the project.
@@ -118,6 +119,7 @@ func TestReplayTeams(t *testing.T) {
 			return "Bearer " + h.teams.Sign(claims)
 		}
 		recorded := activity["serviceUrl"]
+		teamstest.Ours(activity)
 		for _, c := range []struct {
 			what, authorization string
 			service             any

@@ -72,10 +72,8 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 			s.log.Error("store: close", "error", err)
 		}
 	}()
-	read := knowledge.Config{Log: s.log, Dirs: c.Knowledge, Overlay: overlayDir(c.Database)}
-	if c.embeddings.URL != "" {
-		read.Learner = c.server(s.log)
-	}
+	read := knowledge.Config{Log: s.log, Dirs: c.Knowledge, Overlay: overlayDir(c.Database), Encoder: c.encoder(s), Cache: filepath.Join(filepath.Dir(overlayDir(c.Database)), "canteen-cache")}
+	c.overlooked(s)
 	folder, err := knowledge.Open(ctx, read)
 	if err != nil {
 		var list knowledge.Problems
@@ -93,7 +91,9 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	server := newServer(app.routes(), s.log)
-	fmt.Fprintf(s.out, "listening on http://%s\n", listener.Addr())
+	// One write: who starts the program may read its first line and close the pipe.
+	fmt.Fprintf(s.out, "listening on http://%s\nfolder: %s, %d entries; your names and numbers go in %s\n",
+		listener.Addr(), c.served(), len(folder.Base().Entries()), c.localFile(c.Database))
 	return app.run(ctx, server, listener)
 }
 
@@ -115,6 +115,23 @@ func overlayDir(database string) string {
 	return filepath.Join(filepath.Dir(path), "canteen-entries")
 }
 
+// served names the folder that is read.
+func (f folderFlags) served() string {
+	if len(f.Knowledge) == 0 {
+		return "the built-in one"
+	}
+	return strings.Join(f.Knowledge, ", overlaid by ")
+}
+
+// localFile is where an organisation's own names and numbers belong.
+func (f folderFlags) localFile(database string) string {
+	dir := overlayDir(database)
+	if n := len(f.Knowledge); n > 0 {
+		dir = f.Knowledge[n-1]
+	}
+	return filepath.Join(dir, "local.yaml")
+}
+
 // app is a Canteen, wired and not yet running.
 type app struct {
 	log      *slog.Logger
@@ -131,7 +148,8 @@ type app struct {
 func (c *serveCmd) wire(st *store.Store, folder *knowledge.Folder, log *slog.Logger) (*app, error) {
 	a := &app{log: log, store: st, folder: folder, adapters: map[string]adapter{}, metrics: newMetrics(st)}
 	members := map[string]bot.Members{}
-	a.bot = bot.New(bot.Config{Store: st, Folder: folder, Members: members, Comms: c.comms(), Meter: a.metrics, Log: log})
+	a.bot = bot.New(bot.Config{Store: st, Folder: folder, Members: members, Comms: c.comms(), OnCall: c.onCall(), Meter: a.metrics, Log: log,
+		Direct: func(ctx context.Context, d bot.Delivery) error { return a.outbox.Direct(ctx, d) }})
 	a.web = web.New(web.Config{Bot: a.bot, Store: st, Problems: folder.Problems, Unready: a.unready, Local: c.loopback(), Log: log})
 	members[bot.WebAdapter] = web.Members{}
 	if err := c.platforms(a); err != nil {
@@ -141,7 +159,7 @@ func (c *serveCmd) wire(st *store.Store, folder *knowledge.Folder, log *slog.Log
 	for name, x := range a.adapters {
 		members[name], senders[name] = x, x
 	}
-	a.outbox = bot.NewOutbox(bot.OutboxConfig{Queue: st, Senders: senders, Log: log, Observe: a.metrics.settled})
+	a.outbox = bot.NewOutbox(bot.OutboxConfig{Queue: st, Senders: senders, Log: log, Undelivered: a.bot.Undelivered, Observe: a.metrics.settled})
 	return a, nil
 }
 
@@ -182,11 +200,23 @@ func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 		a.log.Error("readyz: the store does not answer", "error", err)
 		code, text = http.StatusServiceUnavailable, "store: does not answer\n"
 	}
-	text += fmt.Sprintf("folder: %d entries\n", len(a.folder.Base().Entries()))
+	base := a.folder.Base()
+	text += fmt.Sprintf("folder: %d entries, found by %s\n", len(base.Entries()), foundBy(base))
+	if n := len(a.folder.Problems()); n > 0 {
+		text += fmt.Sprintf("folder: problems: %d. The last good version of each bad file is served; canteen check lists them\n", n)
+	}
 	for _, line := range a.unready() {
 		text += line + "\n"
 	}
 	plainly(w, code, text)
+}
+
+// foundBy says how entries are found.
+func foundBy(b *knowledge.Base) string {
+	if b.Index().Understands() {
+		return "words and meaning"
+	}
+	return "words alone"
 }
 
 // unready says of each platform that does not work what it lacks.
@@ -216,6 +246,7 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 	}
 	background.Go(func() { a.every(work, purgeInterval, "purge", a.store.Purge) })
 	background.Go(func() { a.every(work, time.Minute, "remind", a.bot.Remind) })
+	background.Go(func() { a.every(work, time.Minute, "folder problems", a.reportFolder()) })
 
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -244,6 +275,18 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 		err = nil
 	}
 	return err
+}
+
+// reportFolder tells comms what is wrong with the folder, once it has been wrong for
+// as long as this is called twice: a file that is just being saved is no news.
+func (a *app) reportFolder() func(context.Context) error {
+	var before knowledge.Problems
+	return func(ctx context.Context) error {
+		now := a.folder.Problems()
+		lasting := slices.DeleteFunc(slices.Clone(now), func(p knowledge.Problem) bool { return !slices.Contains(before, p) })
+		before = now
+		return a.bot.ReportProblems(ctx, lasting)
+	}
 }
 
 // every calls fn now and at each interval.

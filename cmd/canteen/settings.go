@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/url"
 	"regexp"
 	"strings"
-
-	"canteen/knowledge"
-	"canteen/knowledge/embed"
 )
 
 // settings are all that can be set, each by a flag, by the environment or in .env,
@@ -25,12 +21,15 @@ type settings struct {
 	Pace float64 `env:"CANTEEN_PACE" default:"1" hidden:""`
 
 	Slack struct {
-		BotToken       secret `env:"SLACK_BOT_TOKEN" help:"xoxb-…"`
-		SigningSecret  secret `env:"SLACK_SIGNING_SECRET" help:"For events over HTTP."`
-		AppToken       secret `env:"SLACK_APP_TOKEN" help:"xapp-…, for Socket Mode."`
-		CommsChannel   string `env:"SLACK_COMMS_CHANNEL" placeholder:"C…" help:"The communications team's channel."`
-		PrivateAnswers bool   `env:"SLACK_PRIVATE_ANSWERS" help:"Show the answer to a mention to who asked alone ($SLACK_PRIVATE_ANSWERS)."`
-		APIURL         string `env:"SLACK_API_URL" name:"api-url" placeholder:"URL" help:"For GovSlack: https://slack-gov.com/api/."`
+		BotToken       secret   `env:"SLACK_BOT_TOKEN" help:"xoxb-…"`
+		SigningSecret  secret   `env:"SLACK_SIGNING_SECRET" help:"For events over HTTP."`
+		AppToken       secret   `env:"SLACK_APP_TOKEN" help:"xapp-…, for Socket Mode."`
+		CommsChannel   string   `env:"SLACK_COMMS_CHANNEL" placeholder:"C…" help:"The communications team's channel."`
+		PrivateAnswers bool     `env:"SLACK_PRIVATE_ANSWERS" help:"Show the answer to a mention to who asked alone ($SLACK_PRIVATE_ANSWERS)."`
+		Guests         string   `env:"SLACK_GUESTS" default:"ask" enum:"ask,refuse" help:"Whether guests of the workspace may ask: ask or refuse ($SLACK_GUESTS)."`
+		Urgent         string   `env:"SLACK_URGENT" placeholder:"WHOM" help:"Whom an urgent card calls: here, channel, nobody, or ids of user groups and people ($SLACK_URGENT)."`
+		OnCall         []string `env:"SLACK_ON_CALL" placeholder:"ID" help:"Who is told, out of hours, that something urgent waits: ids of people or channels ($SLACK_ON_CALL)."`
+		APIURL         string   `env:"SLACK_API_URL" name:"api-url" placeholder:"URL" help:"For GovSlack: https://slack-gov.com/api/."`
 	} `embed:"" prefix:"slack-" group:"Slack"`
 
 	Teams struct {
@@ -38,63 +37,15 @@ type settings struct {
 		AppPassword  secret   `env:"MICROSOFT_APP_PASSWORD" help:"Its client secret."`
 		TenantID     string   `env:"MICROSOFT_APP_TENANT_ID" name:"tenant-id" help:"The tenant that it is registered in."`
 		CommsChannel string   `env:"TEAMS_COMMS_CHANNEL" placeholder:"19:…@thread.tacv2" help:"The communications team's channel."`
-		Tenants      []string `env:"TEAMS_TENANTS" help:"Tenants whose people may ask; all when empty."`
+		Tenants      []string `env:"TEAMS_TENANTS" help:"Tenants whose people may ask: the bot's own when empty, all with *."`
+		Urgent       []string `env:"TEAMS_URGENT" placeholder:"WHO" help:"Whom of the comms team an urgent card calls: addresses or object ids, or nobody; up to 20 members when empty ($TEAMS_URGENT)."`
+		OnCall       []string `env:"TEAMS_ON_CALL" placeholder:"ID" help:"Who is told, out of hours, that something urgent waits: object ids of people who have written to Canteen once ($TEAMS_ON_CALL)."`
 		LoginURL     string   `env:"MICROSOFT_LOGIN_URL" name:"login-url" placeholder:"URL" help:"For sovereign clouds."`
 		MetadataURL  string   `env:"BOT_OPENID_METADATA_URL" name:"metadata-url" placeholder:"URL" help:"For sovereign clouds."`
 		Issuer       string   `env:"BOT_TOKEN_ISSUER" placeholder:"URL" help:"For sovereign clouds."`
 		ServiceHosts []string `env:"BOT_SERVICE_HOSTS" placeholder:"HOST" help:"Hosts that the bot's token may be sent to."`
 	} `embed:"" prefix:"teams-" group:"Microsoft Teams"`
-	embeddings    `embed:"" group:"Embeddings"`
 	InsecureTeams bool `name:"insecure-teams" group:"Microsoft Teams" help:"Take activities from anybody, on a loopback address only. For trying out."`
-}
-
-// embeddings say which server reranks; none does by default.
-type embeddings struct {
-	URL   string `env:"EMBEDDINGS_URL" name:"embeddings-url" placeholder:"URL" help:"An OpenAI-compatible server of your own, up to and with /v1, that reranks candidates; off when empty ($EMBEDDINGS_URL)."`
-	Model string `env:"EMBEDDINGS_MODEL" name:"embeddings-model" help:"Its model ($EMBEDDINGS_MODEL)."`
-	Key   secret `env:"EMBEDDINGS_API_KEY" name:"embeddings-api-key" help:"Its key, if it wants one ($EMBEDDINGS_API_KEY)."`
-}
-
-func (e *embeddings) server(log *slog.Logger) *embed.Server {
-	return embed.New(embed.Config{URL: e.URL, Model: e.Model, Key: string(e.Key), Log: log})
-}
-
-// answers tells whether the server answers before the doctor loses patience.
-func (e *embeddings) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, doctorTime)
-	defer cancel()
-	if _, err := e.server(nil).Embed(ctx, []string{"hello"}); err != nil {
-		return fmt.Errorf("EMBEDDINGS_URL: %w", err)
-	}
-	return nil
-}
-
-// learn gives the folder a reranker, for commands that do not serve.
-func (e *embeddings) learn(ctx context.Context, s *streams, base *knowledge.Base) (*knowledge.Base, error) {
-	if err := e.check(); err != nil {
-		return nil, usage{err}
-	}
-	if e.URL == "" {
-		return base, nil
-	}
-	if err := e.answers(ctx); err != nil {
-		return nil, err
-	}
-	return base.Learn(ctx, e.server(s.log))
-}
-
-func (e *embeddings) check() error {
-	switch {
-	case e.URL == "" && (e.Model != "" || e.Key != ""):
-		return errors.New("EMBEDDINGS_URL is not set, although other settings of embeddings are")
-	case e.URL == "":
-		return nil
-	case !address(e.URL):
-		return errors.New("EMBEDDINGS_URL: write a whole address, such as http://127.0.0.1:11434/v1")
-	case e.Model == "":
-		return errors.New("EMBEDDINGS_URL is set: set EMBEDDINGS_MODEL to the name of its model, too")
-	}
-	return nil
 }
 
 // address tells whether s is a whole address of the web.
@@ -125,6 +76,9 @@ var (
 func (s *settings) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	// A variable that is set to nothing is one that is not set.
+	s.Listen = cmp.Or(s.Listen, "127.0.0.1:8080")
+	s.Database = cmp.Or(s.Database, "canteen.db")
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
 		bad("LISTEN_ADDR %q: write host:port, such as 127.0.0.1:8080", s.Listen)
 	}
@@ -132,9 +86,6 @@ func (s *settings) check() error {
 		if v != "" && !address(v) {
 			bad("%s: write a whole address, such as https://canteen.example.org", name)
 		}
-	}
-	if err := s.embeddings.check(); err != nil {
-		errs = append(errs, err)
 	}
 	if s.slack() {
 		if s.Slack.SigningSecret == "" && s.Slack.AppToken == "" {

@@ -57,7 +57,6 @@ func (f *faults) posted() []shown {
 		for _, m := range f.teams.Messages(conversation) {
 			x := shown{where: m.Conversation, text: m.Text(), teams: true}
 			x.title, _, _ = strings.Cut(x.text, "\n")
-			x.title = strings.Trim(strings.TrimSuffix(x.title, " [1]"), "*") // the citation
 			if conversation == teamstest.Channel {
 				x.where = conversation
 			}

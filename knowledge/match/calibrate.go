@@ -55,7 +55,7 @@ const shrink = 1500
 // content may get, unless it is a phrasing to the letter.
 const unknownCap = .25
 
-func (c *calibrator) judge(s *scratch) (right, anyOne float64) {
+func (c *calibrator) judge(s *wordScratch) (right, anyOne float64) {
 	right, anyOne = c.Right.at(&s.sig), c.Any.at(&s.sig)
 	if s.sig[sigKnown] == 0 && s.sig[sigCosine] < .95 {
 		right, anyOne = min(right, unknownCap), min(anyOne, unknownCap)
@@ -69,7 +69,7 @@ func (c *calibrator) judge(s *scratch) (right, anyOne float64) {
 
 // look gathers the signals for the candidates in s.top; s.feats and s.sense
 // hold the question.
-func (ix *Index) look(s *scratch, toks []token) {
+func (ix *words) look(s *wordScratch, toks []token) {
 	t := &s.top[0]
 	p2 := 0.
 	if len(s.top) > 1 {
@@ -103,7 +103,7 @@ func (ix *Index) look(s *scratch, toks []token) {
 
 // nearest returns the phrasing of document d most like the vector in s.feats,
 // among its first few, and the cosine between the two.
-func (ix *Index) nearest(s *scratch, d, few int) (float32, int) {
+func (ix *words) nearest(s *wordScratch, d, few int) (float32, int) {
 	for _, f := range s.feats {
 		s.q[f.id] = f.x
 	}
@@ -129,7 +129,7 @@ const (
 
 // coverage returns the share of toks, by idf, that document d has, and the
 // share of words of content that any document has.
-func (ix *Index) coverage(toks []token, d int) (covered, known float64) {
+func (ix *words) coverage(toks []token, d int) (covered, known float64) {
 	rare := math.Pow(math.Log(1+float64(len(ix.docs))), idfPower)
 	var all, has, content, met float64
 	for i := range toks {
@@ -160,7 +160,7 @@ func (ix *Index) coverage(toks []token, d int) (covered, known float64) {
 }
 
 // stemFor returns the feature of t's stem, if any phrasing has it.
-func (ix *Index) stemFor(t *token) (uint32, bool) {
+func (ix *words) stemFor(t *token) (uint32, bool) {
 	st := int32(-1)
 	if t.id >= 0 {
 		st = ix.vocab[t.id].stem
@@ -174,7 +174,7 @@ func (ix *Index) stemFor(t *token) (uint32, bool) {
 }
 
 // has tells whether document d has feature f.
-func (ix *Index) has(f uint32, d int) bool {
+func (ix *words) has(f uint32, d int) bool {
 	lo, hi := ix.inv.off[f], ix.inv.off[f+1]
 	docs := ix.inv.doc[lo:hi]
 	for len(docs) > 0 {
@@ -193,7 +193,7 @@ func (ix *Index) has(f uint32, d int) bool {
 
 // sameKind is the smoothed share of d's phrasings of a known kind that are of
 // kind k; questions and documents of no known kind are in between.
-func (ix *Index) sameKind(k uint8, d int) float64 {
+func (ix *words) sameKind(k uint8, d int) float64 {
 	same, typed := 0., 0.
 	for _, x := range ix.phr.kind[ix.phr.first[d]:ix.phr.first[d+1]] {
 		if x != kindNone {
@@ -209,8 +209,9 @@ func (ix *Index) sameKind(k uint8, d int) float64 {
 	return (same + .4) / (typed + 1)
 }
 
-// result turns what rank left into at most n candidates.
-func (ix *Index) result(s *scratch, n int) Result {
+// result turns what rank left into at most n candidates, of the documents that have a
+// place.
+func (ix *words) result(s *wordScratch, n int, place []int) Result {
 	var r Result
 	if len(s.top) == 0 {
 		return r
@@ -220,15 +221,13 @@ func (ix *Index) result(s *scratch, n int) Result {
 	for i := range s.top[1:] {
 		rest += float64(s.top[1+i].p)
 	}
-	if n > len(s.top) {
-		n = len(s.top)
-	}
-	if n > 0 {
-		r.Candidates = make([]Candidate, 0, n)
-	}
+	r.Candidates = make([]Candidate, 0, min(n, len(s.top)))
 	left := right
 	for i := range s.top {
 		t := &s.top[i]
+		if place[t.doc] < 0 {
+			continue
+		}
 		c := right
 		if i > 0 {
 			c = 0
@@ -239,7 +238,7 @@ func (ix *Index) result(s *scratch, n int) Result {
 		if ix.docs[t.doc].Covered {
 			r.Covered += c
 		}
-		if i < n {
+		if len(r.Candidates) < n {
 			near := s.near
 			if i > 0 {
 				near = t.near
@@ -264,7 +263,7 @@ type observation struct {
 // holdOut makes an index that knows all phrasings but every folds'th, and all
 // documents but every folds'th, fits it if ix is being fitted, and observes
 // how it fares on what it does not know.
-func (ix *Index) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]observation, error) {
+func (ix *words) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]observation, error) {
 	part := ix.without(fold, folds)
 	if fitted {
 		m, err := part.train(ctx)
@@ -304,7 +303,7 @@ const (
 )
 
 // calibrate fits a calibrator on held-out phrasings.
-func (ix *Index) calibrate(ctx context.Context) (calibrator, error) {
+func (ix *words) calibrate(ctx context.Context) (calibrator, error) {
 	const folds = 5
 	def := defaultCalibrator(true)
 	n := len(ix.phr.doc)

@@ -3,6 +3,8 @@ package match
 import (
 	"math"
 	"strings"
+
+	"canteen/knowledge/text"
 )
 
 // Long messages tell a story around a short question, so they are also ranked
@@ -122,7 +124,7 @@ var joins = map[string]bool{"but": true, "so": true, "because": true, "although"
 
 // clauses splits toks at the ends of sentences, and long sentences at commas
 // and conjunctions. A short message is not split.
-func (s *scratch) split(toks []token) []clause {
+func (s *wordScratch) split(toks []token) []clause {
 	s.parts = s.parts[:0]
 	if len(toks) <= wholeWords {
 		return nil
@@ -141,9 +143,9 @@ func (s *scratch) split(toks []token) []clause {
 	}
 	for i := 1; i < len(toks); i++ {
 		switch g := toks[i].gap; {
-		case g >= gapStop:
+		case g >= text.Stop:
 			cut(i)
-		case g == gapComma && i-from >= clauseWords:
+		case g == text.Comma && i-from >= clauseWords:
 			cut(i)
 		case joins[toks[i].word] && i-from >= clauseWords+1:
 			cut(i)
@@ -160,9 +162,9 @@ func (s *scratch) split(toks []token) []clause {
 		c := &s.parts[k]
 		end := s.closing
 		if c.to < len(toks) {
-			end = int(toks[c.to].gap)
+			end = toks[c.to].gap
 		}
-		if end == gapAsking {
+		if end == text.Asking {
 			c.asks++
 		}
 		for i := c.from; i < min(c.to, c.from+3); i++ {
@@ -226,9 +228,9 @@ func weigh(toks []token, parts []clause) (best int) {
 	return best
 }
 
-// attend weighs the words of a phrasing as those of a question are, as far as
+// weighClauses weighs the words of a phrasing as those of a question are, as far as
 // that can be done before there is an index.
-func (s *scratch) attend(toks []token) {
+func (s *wordScratch) weighClauses(toks []token) {
 	if parts := s.split(toks); parts != nil {
 		weigh(toks, parts)
 	}

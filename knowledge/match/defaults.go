@@ -13,7 +13,7 @@ func FitDefaults(ctx context.Context, sets [][]Document) (string, error) {
 	for _, fitted := range []bool{true, false} {
 		var all []observation
 		for _, docs := range sets {
-			ix := Build(docs, Lexicon{})
+			ix := build(docs, Lexicon{})
 			var obs []observation
 			const folds = 5
 			for f := range folds {

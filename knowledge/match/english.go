@@ -6,22 +6,6 @@ import (
 	"github.com/kljensen/snowball/english"
 )
 
-// contractions, without their apostrophes, and what they stand for: "hasn't"
-// and "has not" are one, and "not" is never hidden inside a word.
-var contractions = func() map[string][]string {
-	m := map[string][]string{}
-	for _, l := range strings.Split(`aint am not|arent are not|cant can not|cannot can not|couldnt could not|didnt did not|doesnt does not
-dont do not|hadnt had not|hasnt has not|havent have not|isnt is not|mustnt must not|neednt need not|shouldnt should not|wasnt was not
-werent were not|wont will not|wouldnt would not|whats what is|hows how is|wheres where is|whos who is|whys why is|whens when is
-im i am|ive i have|youve you have|weve we have|theyve they have|youre you are|theyre they are|thats that is|theres there is|lets let us`, "\n") {
-		for _, c := range strings.Split(l, "|") {
-			w := strings.Fields(c)
-			m[w[0]] = w[1:]
-		}
-	}
-	return m
-}()
-
 // irregular forms that stemming does not bring together.
 var irregular = func() map[string]string {
 	m := map[string]string{}

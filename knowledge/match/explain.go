@@ -2,19 +2,28 @@ package match
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
 // Explanation says how a question was ranked.
 type Explanation struct {
-	Fitted     bool
 	Words      []Word // as they were read, in order
-	Clause     string // the part that decided, where a long message has several
+	Clause     string // the part that decided for the words, where a long message has several
 	Kind       string // what kind of question it was taken for, or ""
+	Meaning    bool   // whether it was ranked by meaning too
 	Candidates []CandidateExplanation
 	Signals    []Signal // what the confidence of the first candidate is made of
 	Covered    float64
+	Alarm      float64           // probability of an emergency
+	Lanes      []LaneExplanation // the lanes it may be, best first
+}
+
+// LaneExplanation is a lane, and what its examples have like the question.
+type LaneExplanation struct {
+	Candidate
+	Nearest string // its example that is most like it; its first, for words alone
 }
 
 // Word is a word of the question.
@@ -28,15 +37,13 @@ type Word struct {
 // CandidateExplanation is a candidate and what speaks for it.
 type CandidateExplanation struct {
 	Candidate
-	Nearest  string   // its phrasing nearest to the question
-	Likeness float64  // of that phrasing, 0 to 1
+	Nearest  string   // its phrasing nearest to the question: by meaning, or else by words
+	Likeness float64  // of that phrasing: the cosine, -1 to 1
 	Met      []string // words of the question that its phrasings have
-	BM25     float64
-	Logit    float64 // of the softmax; 0 before it is fitted
-	Sense    float64 // nearness of sense, -1 to 1
-	Told     float64 // nearness by the reranker, -1 to 1; 0 where there is none
-	Clash    float64 // how far it is about another of a set of distinct words
-	Share    float64 // of the ranking's probability, before calibration
+	Words    float64  // its score by words less that of the best; 0 at most
+	Best     bool     // whether it is first by its words
+	Clash    float64  // how far it is about another of a set of distinct words
+	Share    float64  // of the ranking's probability, before calibration
 }
 
 // Signal is one of the confidence's ingredients and its weight.
@@ -47,56 +54,98 @@ type Signal struct {
 
 // Explain ranks question as Rank does, and says how.
 func (ix *Index) Explain(question string, n int) Explanation {
-	s := ix.pool.Get().(*scratch)
-	defer ix.pool.Put(s)
+	s := ix.newScratch()
 	ix.rank(s, question)
 	r := ix.result(s, n)
-	e := Explanation{Fitted: ix.Fitted(), Kind: kindNames[s.kind], Covered: r.Covered}
-	for i := range s.toks {
-		t := &s.toks[i]
-		w := Word{Typed: t.typed, Read: t.word, Weight: float64(t.w)}
-		if w.Typed == "" {
-			w.Typed = t.word
-		}
-		_, w.Known = ix.stemFor(t)
-		e.Words = append(e.Words, w)
+	w := s.words
+	e := Explanation{Kind: kindNames[w.kind], Covered: r.Covered, Meaning: ix.meaning != nil, Alarm: r.Alarm}
+	for _, c := range r.Lanes {
+		e.Lanes = append(e.Lanes, LaneExplanation{c, ix.example(c)})
 	}
-	if s.clause.to-s.clause.from < len(s.toks) {
+	for i := range w.toks {
+		t := &w.toks[i]
+		x := Word{Typed: t.typed, Read: t.word, Weight: float64(t.w)}
+		if x.Typed == "" {
+			x.Typed = t.word
+		}
+		_, x.Known = ix.words.stemFor(t)
+		e.Words = append(e.Words, x)
+	}
+	if w.clause.to-w.clause.from < len(w.toks) {
 		var ws []string
-		for _, t := range s.toks[s.clause.from:s.clause.to] {
+		for _, t := range w.toks[w.clause.from:w.clause.to] {
 			ws = append(ws, t.word)
 		}
 		e.Clause = strings.Join(ws, " ")
 	}
 	for i, c := range r.Candidates {
-		t := s.top[i]
-		x := CandidateExplanation{Candidate: c, BM25: float64(t.bm), Logit: float64(t.sm), Sense: float64(t.cs), Told: float64(t.told), Clash: float64(t.clash), Share: float64(t.p)}
-		ix.features(s, s.toks)
-		like, near := ix.nearest(s, int(t.doc), allOf)
-		if i == 0 {
-			near = s.near
-			like = max(like, float32(s.sig[sigCosine]))
-		}
-		x.Likeness = float64(like)
-		if ps := ix.docs[t.doc].Phrasings; near < len(ps) {
-			x.Nearest = ps[near]
-		}
-		met := map[string]bool{}
-		for k := range s.toks {
-			w := &s.toks[k]
-			if st, ok := ix.stemFor(w); ok && !stop[w.word] && !met[w.word] && ix.has(st, int(t.doc)) {
-				met[w.word] = true
-				x.Met = append(x.Met, w.word)
-			}
-		}
-		e.Candidates = append(e.Candidates, x)
+		e.Candidates = append(e.Candidates, ix.explain(s, i, c))
 	}
-	if len(e.Candidates) > 0 {
-		for i, name := range signalNames {
-			e.Signals = append(e.Signals, Signal{name, s.sig[i], ix.cal.Right.W[i]})
-		}
+	if len(r.Candidates) > 0 {
+		e.Signals = ix.signals(s)
 	}
 	return e
+}
+
+// example is the example of a lane that a candidate points to.
+func (ix *Index) example(c Candidate) string {
+	for i := range ix.special {
+		if d := &ix.special[i]; d.ID == c.ID && c.Phrasing < len(d.Phrasings) {
+			return strings.ToValidUTF8(d.Phrasings[c.Phrasing], "?")
+		}
+	}
+	return ""
+}
+
+// explain says what speaks for a candidate.
+func (ix *Index) explain(s *scratch, i int, c Candidate) CandidateExplanation {
+	x := CandidateExplanation{Candidate: c, Words: -wordFloor}
+	d := ix.place[c.ID]
+	if ps := ix.docs[d].Phrasings; c.Phrasing < len(ps) {
+		x.Nearest = strings.ToValidUTF8(ps[c.Phrasing], "?")
+	}
+	w := s.words
+	if k := slices.IndexFunc(w.top, func(t scored) bool { return ix.doc[t.doc] == d }); k >= 0 {
+		t := &w.top[k]
+		x.Words, x.Best, x.Clash, x.Share = float64(t.z-w.top[0].z), k == 0, float64(t.clash), float64(t.p)
+		met := map[string]bool{}
+		for j := range w.toks {
+			word := &w.toks[j]
+			if st, ok := ix.words.stemFor(word); ok && !stop[word.word] && !met[word.word] && ix.words.has(st, int(t.doc)) {
+				met[word.word] = true
+				x.Met = append(x.Met, word.word)
+			}
+		}
+		if ix.meaning == nil {
+			ix.words.features(w, w.toks)
+			like, _ := ix.words.nearest(w, int(t.doc), allOf)
+			x.Likeness = float64(like)
+		}
+	}
+	if ix.meaning != nil {
+		x.Likeness, x.Share = float64(s.like[d].nearest), s.fused[i].p
+	}
+	return x
+}
+
+// signals are those of the first candidate's confidence.
+func (ix *Index) signals(s *scratch) []Signal {
+	var list []Signal
+	if ix.meaning == nil {
+		for i, name := range signalNames {
+			list = append(list, Signal{name, s.words.sig[i], ix.words.cal.Right.W[i]})
+		}
+		return list
+	}
+	x, isFew := ix.cues(s)
+	v := &rightMany
+	if isFew {
+		v = &rightFew
+	}
+	for i, name := range cueNames {
+		list = append(list, Signal{name, x[i], v.W[i]})
+	}
+	return list
 }
 
 // String is the explanation for a terminal.
@@ -128,42 +177,50 @@ func (e Explanation) String() string {
 		}
 	}
 	line("read as", "%s", strings.Join(read, " "))
-	if len(corrected) > 0 {
-		line("corrected", "%s", strings.Join(corrected, ", "))
-	}
-	if len(unknown) > 0 {
-		line("unknown", "%s", strings.Join(unknown, ", "))
+	for _, l := range []struct {
+		name  string
+		words []string
+		sep   string
+	}{{"corrected", corrected, ", "}, {"unknown", unknown, ", "}, {"counts less", faint, " "}} {
+		if len(l.words) > 0 {
+			line(l.name, "%s", strings.Join(l.words, l.sep))
+		}
 	}
 	if e.Clause != "" {
 		line("asks", "%s", e.Clause)
 	}
-	if len(faint) > 0 {
-		line("counts less", "%s", strings.Join(faint, " "))
-	}
 	if e.Kind != "" {
 		line("kind", "%s", e.Kind)
 	}
-	if !e.Fitted {
-		line("model", "not fitted yet: BM25 alone")
+	emergency := func() {
+		var lanes []string
+		for _, l := range e.Lanes {
+			lanes = append(lanes, fmt.Sprintf("%s %.2f, like: “%s”", l.ID, l.Confidence, l.Nearest))
+		}
+		line("emergency", "%.2f  %s", e.Alarm, strings.Join(lanes, "; "))
 	}
 	if len(e.Candidates) == 0 {
+		emergency()
 		line("found", "nothing")
 		return b.String()
 	}
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "\n\tconfidence\tshare\tlogit\tBM25\tsense\tlikeness\tentry\n")
+	fmt.Fprint(t, "\n\tconfidence\tshare\twords\tlikeness\tentry\n")
 	for i, c := range e.Candidates {
-		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%.1f\t%.1f\t%.2f\t%.2f\t%s\n", i+1, c.Confidence, c.Share, c.Logit, c.BM25, c.Sense, c.Likeness, c.ID)
+		words := "–"
+		if c.Words > -wordFloor {
+			words = fmt.Sprintf("%.1f", c.Words)
+		}
+		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%s\t%.2f\t%s\n", i+1, c.Confidence, c.Share, words, c.Likeness, c.ID)
 	}
 	_ = t.Flush() // to a string
 	b.WriteByte('\n')
 	for i, c := range e.Candidates {
-		fmt.Fprintf(&b, "%d  nearest “%s”", i+1, strings.ToValidUTF8(c.Nearest, "?"))
+		fmt.Fprintf(&b, "%d  like: “%s”", i+1, c.Nearest)
 		if len(c.Met) > 0 {
-			fmt.Fprintf(&b, "; met: %s", strings.Join(c.Met, " "))
-		}
-		if c.Told != 0 {
-			fmt.Fprintf(&b, "; embeddings: %.2f", c.Told)
+			fmt.Fprintf(&b, ", words in common: %s", strings.Join(c.Met, " "))
+		} else {
+			b.WriteString(", in other words")
 		}
 		if c.Clash > 0 {
 			b.WriteString("; names another of a set of distinct words")
@@ -177,5 +234,6 @@ func (e Explanation) String() string {
 	}
 	line("confidence", "%s", strings.Join(parts, ", "))
 	line("covered", "%.2f", e.Covered)
+	emergency()
 	return b.String()
 }

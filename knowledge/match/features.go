@@ -3,6 +3,9 @@ package match
 import (
 	"math"
 	"slices"
+	"sync"
+
+	"canteen/knowledge/text"
 )
 
 // Blocks of features. Each is brought to length one by itself, then weighted.
@@ -111,12 +114,12 @@ func key(block int, a, b uint32) uint64 {
 // charGrams yields a key for each run of 2 or 3 characters of w between
 // borders.
 func charGrams(w string, yield func(uint64)) {
-	var rs [maxWord + 2]rune
+	var rs [text.MaxWord + 2]rune
 	n := 0
 	rs[n] = '^'
 	n++
 	for _, r := range w {
-		if n > maxWord {
+		if n > text.MaxWord {
 			break
 		}
 		rs[n] = r
@@ -138,7 +141,7 @@ func charGrams(w string, yield func(uint64)) {
 
 // extract calls add with each feature that toks bring and what it counts, once
 // each time it occurs. With grow, features not seen before are made.
-func (ix *Index) extract(s *scratch, toks []token, grow bool, add func(uint32, float32)) {
+func (ix *words) extract(s *wordScratch, toks []token, grow bool, add func(uint32, float32)) {
 	lookup := func(k uint64, w float32) {
 		if id, ok := ix.feats[k]; ok {
 			add(id, w)
@@ -208,7 +211,7 @@ const isStop = 1 << 29
 
 // vector turns counts into a weighted vector, each block of length one times
 // its weight.
-func (ix *Index) vector(fs []feat) {
+func (ix *words) vector(fs []feat) {
 	var sum [blocks]float64
 	for i := range fs {
 		f := &fs[i]
@@ -232,22 +235,23 @@ func (ix *Index) vector(fs []feat) {
 	}
 }
 
-func build(docs []Document, lex Lexicon) *Index {
-	go englishWords() // needed at the end, and slow to unpack
-	go common()
+func build(docs []Document, lex Lexicon) *words {
+	// Needed at the end, and slow to unpack.
+	var unpacked sync.WaitGroup
+	unpacked.Go(func() { text.English("") })
+	unpacked.Go(func() { common() })
 	if len(docs) > maxDocs {
 		docs = docs[:maxDocs]
 	}
-	ix := &Index{
+	ix := &words{
 		docs:  docs,
 		lex:   compile(lex),
-		words: map[string]int32{},
+		known: map[string]int32{},
 		stems: map[string]int32{},
 		feats: map[uint64]uint32{},
 	}
-	ix.pool.New = func() any { return ix.newScratch() }
 	// First the words: phrasings are read without spelling, so all are known.
-	s := &scratch{}
+	s := &wordScratch{}
 	counts := map[string]float64{}
 	var toks []token
 	ends := []int{}
@@ -286,8 +290,8 @@ func build(docs []Document, lex Lexicon) *Index {
 	for _, end := range ends {
 		ix.phr.off = append(ix.phr.off, uint32(len(ix.phr.feats)))
 		from := len(ix.phr.feats)
-		s.closing = gapNone
-		s.attend(toks[start:end])
+		s.closing = text.NoGap
+		s.weighClauses(toks[start:end])
 		ix.extract(s, toks[start:end], true, func(id uint32, w float32) {
 			for int(id) >= len(at) {
 				at = append(at, 0)
@@ -324,13 +328,12 @@ func build(docs []Document, lex Lexicon) *Index {
 	}
 	ix.gather()
 	ix.cal = defaultCalibrator(false)
-	englishWords() // so that no question waits for them
-	common()
+	unpacked.Wait() // so that no question waits for them
 	return ix
 }
 
 // gather sums up by document what phrasings have: mean sense, distinct words.
-func (ix *Index) gather() {
+func (ix *words) gather() {
 	dim := senses().dim
 	ix.mean = make([]float32, len(ix.docs)*dim)
 	ix.names = make([][]named, len(ix.docs))
@@ -357,8 +360,8 @@ func (ix *Index) gather() {
 
 // without is the index without every folds'th phrasing, and without the
 // phrasings of every folds'th document. It shares words and features.
-func (ix *Index) without(fold, folds int) *Index {
-	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
+func (ix *words) without(fold, folds int) *words {
+	out := &words{docs: ix.docs, lex: ix.lex, known: ix.known, vocab: ix.vocab, stems: ix.stems,
 		feats: ix.feats, block: ix.block, spell: ix.spell}
 	dim := senses().dim
 	from, to := &ix.phr, &out.phr
@@ -386,8 +389,8 @@ func (ix *Index) without(fold, folds int) *Index {
 }
 
 // learn makes w a word of the folder.
-func (ix *Index) learn(w string) int32 {
-	if id, ok := ix.words[w]; ok {
+func (ix *words) learn(w string) int32 {
+	if id, ok := ix.known[w]; ok {
 		return id
 	}
 	v := word{text: w, stop: stop[w], set: ix.lex.sets[w], sense: -1}
@@ -415,7 +418,7 @@ func (ix *Index) learn(w string) int32 {
 	}
 	v.stem = id
 	n := int32(len(ix.vocab))
-	ix.words[w] = n
+	ix.known[w] = n
 	ix.vocab = append(ix.vocab, v)
 	return n
 }

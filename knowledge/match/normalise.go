@@ -5,173 +5,26 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"canteen/knowledge/text"
 )
 
-// A question longer than this is cut: real ones have fewer than 100 words,
-// and time and memory stay bounded.
-const (
-	maxBytes = 8 << 10
-	maxWords = 512
-	maxWord  = 40 // longer runs of letters are pasted data, not words
-)
+// Of a longer question only the beginning is ranked: real ones have fewer than 100
+// words, and time and memory stay bounded.
+const maxWords = 512
 
-// Gaps before a word, the stronger the higher.
-const (
-	gapNone   = iota
-	gapComma  // a comma, a bracket, a dash
-	gapStop   // the end of a sentence, or of a line
-	gapAsking // the end of a sentence that asks
-)
-
-// fields calls yield with each run of letters and digits of text in lower
-// case, apostrophes dropped, and the gap before it. The slice is only good
-// during the call. A last call has an empty word and the closing gap.
-func fields(text string, buf []byte, yield func(word []byte, gap int)) []byte {
-	if len(text) > maxBytes {
-		text = text[:maxBytes]
-	}
-	if !isASCII(text) {
-		text = fold(text)
-	}
-	n, gap := 0, gapNone
-	buf = buf[:0]
-	flush := func() bool {
-		if len(buf) == 0 {
-			return true
-		}
-		w := buf
-		if len(w) > maxWord {
-			w = w[:maxWord]
-			for len(w) > 0 && !utf8.Valid(w) {
-				w = w[:len(w)-1]
-			}
-		}
-		yield(w, gap)
-		gap, buf = gapNone, buf[:0]
-		n++
-		return n < maxWords
-	}
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
-			i++
-			switch {
-			case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
-				buf = append(buf, c)
-				continue
-			case 'A' <= c && c <= 'Z':
-				buf = append(buf, c+'a'-'A')
-				continue
-			case c == '\'':
-				continue
-			}
-			// A full stop inside a word or number ends nothing: x.com, 9.30.
-			inner := len(buf) > 0 && i < len(text) && isAlnum(text[i])
-			if !flush() {
-				break
-			}
-			switch {
-			case c == '?':
-				gap = gapAsking
-			case c == '\n' || (c == '.' || c == '!' || c == ';' || c == ':') && !inner:
-				gap = max(gap, gapStop)
-			case c == ',' || c == '(' || c == ')' || c == '-' && !inner:
-				gap = max(gap, gapComma)
-			}
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(text[i:])
-		i += size
-		if r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
-			buf = utf8.AppendRune(buf, r)
-			continue
-		}
-		if !flush() {
-			break
-		}
-		gap = max(gap, gapComma)
-	}
-	if n < maxWords {
-		flush()
-	}
-	yield(nil, gap)
-	return buf
-}
-
-// fold spells text without accents, curly quotes or compatibility forms.
-func fold(text string) string {
-	text = strings.ToValidUTF8(text, " ")
-	var b strings.Builder
-	b.Grow(len(text))
-	for _, r := range norm.NFKD.String(text) {
-		switch {
-		case r == '’' || r == '‘' || r == 'ʼ' || unicode.Is(unicode.Mn, r):
-		case r == '…':
-			b.WriteByte('.')
-		case r == '—' || r == '–':
-			b.WriteByte(',')
-		default:
-			b.WriteRune(unicode.ToLower(r))
-		}
-	}
-	return b.String()
-}
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func isAlnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func split(text string) []string {
-	var out []string
-	fields(text, nil, func(w []byte, _ int) {
-		if len(w) > 0 {
-			out = append(out, string(w))
-		}
-	})
-	return out
-}
-
-// plain is split with text-speak and contractions spelt out, as questions are
-// read.
-func (lx *lexicon) plain(text string) []string {
-	var out []string
-	for _, w := range split(text) {
-		out = append(out, lx.spellOut(w)...)
-	}
-	return out
-}
-
-// spellOut returns what w stands for, or w.
-func (lx *lexicon) spellOut(w string) []string {
-	if ts, ok := lx.textspeak[w]; ok {
-		return ts
-	}
-	if ts, ok := contractions[w]; ok {
-		return ts
-	}
-	return []string{w}
+// Reader reads texts as the index does, before spelling and synonyms.
+func (l Lexicon) Reader() *text.Reader {
+	return text.NewReader(l.Textspeak, slices.Concat(l.Keep, slices.Concat(l.Synonyms...)))
 }
 
 // lexicon is a Lexicon made ready: everything by word.
 type lexicon struct {
-	textspeak map[string][]string
-	rules     map[string][]rule // by first word, longest first
-	cues      map[string][]cue
-	sets      map[string]int  // distinct words, to their set from 1
-	keep      map[string]bool // words that spelling leaves alone
+	reader *text.Reader
+	rules  map[string][]rule // by first word, longest first
+	cues   map[string][]cue
+	sets   map[string]int  // distinct words, to their set from 1
+	keep   map[string]bool // words that spelling leaves alone
 }
 
 type rule struct {
@@ -186,49 +39,36 @@ type cue struct {
 
 func compile(l Lexicon) *lexicon {
 	lx := &lexicon{
-		textspeak: map[string][]string{},
-		rules:     map[string][]rule{},
-		cues:      map[string][]cue{},
-		sets:      map[string]int{},
-		keep:      map[string]bool{},
-	}
-	for k, v := range l.Textspeak {
-		if w := split(k); len(w) == 1 {
-			var to []string
-			for _, w := range split(v) {
-				if c, ok := contractions[w]; ok {
-					to = append(to, c...)
-				} else {
-					to = append(to, w)
-				}
-			}
-			lx.textspeak[w[0]] = to
-		}
+		rules: map[string][]rule{},
+		cues:  map[string][]cue{},
+		sets:  map[string]int{},
+		keep:  map[string]bool{},
 	}
 	for i, set := range l.Distinct {
 		for _, w := range set {
-			if w := split(w); len(w) == 1 && lx.sets[w[0]] == 0 {
+			if w := text.Words(w); len(w) == 1 && lx.sets[w[0]] == 0 {
 				lx.sets[w[0]] = i + 1
 				lx.keep[w[0]] = true
 			}
 		}
 	}
 	for _, w := range l.Keep {
-		for _, w := range split(w) {
+		for _, w := range text.Words(w) {
 			lx.keep[w] = true
 		}
 	}
+	lx.reader = l.Reader()
 	for _, set := range l.Synonyms {
 		if len(set) == 0 {
 			continue
 		}
-		to := lx.plain(set[0])
+		to := lx.reader.Plain(set[0])
 		if len(to) == 0 {
 			continue
 		}
 		for _, s := range set[1:] {
-			from := lx.plain(s)
-			if len(from) == 0 || equal(from, to) || lx.blurs(from, to) {
+			from := lx.reader.Plain(s)
+			if len(from) == 0 || slices.Equal(from, to) || lx.blurs(from, to) {
 				continue
 			}
 			lx.rules[from[0]] = append(lx.rules[from[0]], rule{from, to})
@@ -244,13 +84,13 @@ func compile(l Lexicon) *lexicon {
 		sort.SliceStable(rs, func(i, j int) bool { return len(rs[i].from) > len(rs[j].from) })
 	}
 	for _, c := range l.Cues {
-		w, means := split(c.Word), lx.plain(c.Means)
+		w, means := text.Words(c.Word), lx.reader.Plain(c.Means)
 		if len(w) != 1 || len(means) == 0 {
 			continue
 		}
 		k := cue{means: means}
 		for _, n := range c.Near {
-			if n := lx.plain(n); len(n) > 0 {
+			if n := lx.reader.Plain(n); len(n) > 0 {
 				k.near = append(k.near, n)
 			}
 		}
@@ -273,75 +113,75 @@ func (lx *lexicon) blurs(from, to []string) bool {
 	return false
 }
 
-func equal(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // token is a word of a question as it is read.
 type token struct {
-	word  string  // shared with the index where the word is known
-	id    int32   // in vocab, or -1
-	gap   uint8   // before it
-	typed string  // as it was typed, where that differs
-	w     float32 // what it counts, at most 1
+	word     string // shared with the index where the word is known
+	id       int32  // in vocab, or -1
+	gap      text.Gap
+	typed    string  // as it was typed, where that differs
+	w        float32 // what it counts, at most 1
+	from, to int     // where it stands in the question
 }
 
-// read turns text into tokens: text-speak, spelling (with a speller), cues,
+// read turns a question into tokens: text-speak, spelling (with a speller), cues,
 // synonyms. It allocates only for words that the folder does not know.
-func (ix *Index) read(s *scratch, text string) []token {
+func (ix *words) read(s *wordScratch, question string) []token {
+	r := ix.lex.reader.Read(question, s.words)
+	s.words, s.closing = r.Words, r.Closing
 	toks := s.toks[:0]
-	s.closing = gapNone
-	s.buf = fields(text, s.buf, func(w []byte, gap int) {
-		if len(w) == 0 {
-			s.closing = gap
-			return
+	for _, w := range r.Words[:min(len(r.Words), maxWords)] {
+		t := token{word: w.Text, id: -1, gap: w.Gap, typed: w.Typed, w: 1, from: w.From, to: w.To}
+		if id, ok := ix.known[w.Text]; ok {
+			t.word, t.id = ix.vocab[id].text, id
 		}
-		g := uint8(gap)
-		ts, ok := ix.lex.textspeak[string(w)]
-		if !ok {
-			ts, ok = contractions[string(w)]
-		}
-		if ok {
-			typed := string(w)
-			for _, t := range ts {
-				toks = append(toks, ix.known(t, g, typed))
-				g = gapNone
-			}
-			return
-		}
-		if id, ok := ix.words[string(w)]; ok {
-			toks = append(toks, token{ix.vocab[id].text, id, g, "", 1})
-			return
-		}
-		toks = append(toks, token{string(w), -1, g, "", 1})
-	})
-	if ix.spell != nil {
-		toks = ix.mend(s, toks)
+		toks = append(toks, t)
 	}
-	toks = ix.lex.hear(toks, ix)
+	if ix.spell != nil {
+		toks = ix.correctSpelling(s, toks)
+		s.mended = mended(r.Source, toks)
+	}
+	toks = ix.lex.expandSynonyms(toks, ix)
 	s.toks = toks
 	return toks
 }
 
-func (ix *Index) known(w string, gap uint8, typed string) token {
-	id, ok := ix.words[w]
-	if !ok {
-		id = -1
+// mended is a text with its misspelt, masked and shortened words as they were read: an
+// encoder knows words as they are printed.
+func mended(source string, toks []token) string {
+	if !slices.ContainsFunc(toks, func(t token) bool { return t.typed != "" }) {
+		return source
 	}
-	return token{w, id, gap, typed, 1}
+	var b strings.Builder
+	at := 0
+	for i := 0; i < len(toks); i++ {
+		t := &toks[i]
+		if t.typed == "" || t.from < at || strings.ContainsAny(source[t.from:t.to], "'’") {
+			continue // "don't" is as good as "do not"
+		}
+		b.WriteString(source[at:t.from])
+		b.WriteString(t.word)
+		for i+1 < len(toks) && toks[i+1].from == t.from {
+			i++
+			b.WriteString(" " + toks[i].word)
+		}
+		at = t.to
+	}
+	b.WriteString(source[at:])
+	return b.String()
 }
 
-// mend corrects the words that neither the folder, the lexicon nor English
-// knows: letters that slipped over a space first, then by edits.
-func (ix *Index) mend(s *scratch, toks []token) []token {
+// as is the token that w makes where first to last stand in the question.
+func (ix *words) as(w string, first, last *token, typed string) token {
+	t := token{word: w, id: -1, gap: first.gap, typed: typed, w: 1, from: first.from, to: last.to}
+	if id, ok := ix.known[w]; ok {
+		t.word, t.id = ix.vocab[id].text, id
+	}
+	return t
+}
+
+// correctSpelling fixes words that are in neither the folder, the lexicon nor the
+// English list. It tries misplaced spaces first, then edits.
+func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 	out := toks[:0]
 	for i := 0; i < len(toks); i++ {
 		t := toks[i]
@@ -354,13 +194,13 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		bad := misspelt(w)
 		if i+1 < len(toks) && len(w) < minSpell && toks[i+1].id < 0 { // w ork
 			next := toks[i+1]
-			if a, ok := ix.words[t.word+next.word]; ok {
-				out = append(out, token{ix.vocab[a].text, a, t.gap, t.word + " " + next.word, 1})
+			if _, ok := ix.known[t.word+next.word]; ok {
+				out = append(out, ix.as(t.word+next.word, &t, &next, t.word+" "+next.word))
 				i++
 				continue
 			}
 		}
-		rare := !bad && len(w) >= minReal && !usual(t.word)
+		rare := !bad && len(w) >= minReal && !text.IsCommon(t.word)
 		if !bad && !rare {
 			out = append(out, t)
 			continue
@@ -373,7 +213,7 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 			after = ix.vocab[toks[i+1].id].stem
 		}
 		fits := func(c string) bool {
-			id, ok := ix.words[c]
+			id, ok := ix.known[c]
 			if !ok {
 				return false
 			}
@@ -386,27 +226,31 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 			continue
 		}
 		// A letter that slipped over a space, where that explains more.
-		if n := len(out); n > 0 && t.gap <= gapStop && len(w) > 2 { // a nauto
-			p := &out[n-1]
+		if n := len(out); n > 0 && t.gap <= text.Stop && len(w) > 2 { // a nauto
+			p := out[n-1]
 			if x, y, c := ix.slipped(p.word+t.word[:1], t.word[1:]); c < cost {
 				typed := p.word + " " + t.word
-				out[n-1] = token{ix.vocab[x].text, x, p.gap, typed, 1}
-				out = append(out, token{ix.vocab[y].text, y, t.gap, typed, 1})
+				out[n-1] = ix.as(x, &p, &t, typed)
+				second := ix.as(y, &p, &t, typed)
+				second.gap = t.gap
+				out = append(out, second)
 				continue
 			}
 		}
 		if i+1 < len(toks) && toks[i+1].id < 0 {
 			next := &toks[i+1]
 			typed := t.word + " " + next.word
-			if x, ok := ix.words[t.word+next.word]; ok && slipCost-float64(ix.vocab[x].prior) < cost { // wo.rk
-				out = append(out, token{ix.vocab[x].text, x, t.gap, typed, 1})
+			if x, ok := ix.known[t.word+next.word]; ok && slipCost-float64(ix.vocab[x].prior) < cost { // wo.rk
+				out = append(out, ix.as(t.word+next.word, &t, next, typed))
 				i++
 				continue
 			}
 			if len(next.word) > 1 { // th ereceiving
 				if x, y, c := ix.slipped(t.word+next.word[:1], next.word[1:]); c < cost {
-					out = append(out, token{ix.vocab[x].text, x, t.gap, typed, 1})
-					toks[i+1] = token{ix.vocab[y].text, y, next.gap, typed, 1}
+					out = append(out, ix.as(x, &t, next, typed))
+					second := ix.as(y, &t, next, typed)
+					second.gap = next.gap
+					toks[i+1] = second
 					continue
 				}
 			}
@@ -415,10 +259,12 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 		case a == "":
 			out = append(out, t)
 		case b == "":
-			out = append(out, ix.known(a, t.gap, t.word))
+			out = append(out, ix.as(a, &t, &t, t.word))
 		default: // in the place of one, two: what is left to read moves along
 			rest := slices.Clone(toks[i+1:])
-			out = append(out, ix.known(a, t.gap, t.word), ix.known(b, gapNone, t.word))
+			second := ix.as(b, &t, &t, t.word)
+			second.gap = text.NoGap
+			out = append(out, ix.as(a, &t, &t, t.word), second)
 			n := len(out)
 			out = append(out, rest...)
 			toks, out, i = out, out[:n], n-1
@@ -430,27 +276,27 @@ func (ix *Index) mend(s *scratch, toks []token) []token {
 // slipCost is that of a letter typed on the wrong side of a space.
 const slipCost = .7
 
-// slipped returns the words of the folder that a and b are, and what reading
-// them as such costs.
-func (ix *Index) slipped(a, b string) (int32, int32, float64) {
-	x, ok := ix.words[a]
+// slipped gives a and b back, and what reading them as two words of the folder
+// costs.
+func (ix *words) slipped(a, b string) (string, string, float64) {
+	x, ok := ix.known[a]
 	if !ok {
-		return 0, 0, math.Inf(1)
+		return "", "", math.Inf(1)
 	}
-	y, ok := ix.words[b]
+	y, ok := ix.known[b]
 	if !ok {
-		return 0, 0, math.Inf(1)
+		return "", "", math.Inf(1)
 	}
 	u, v := &ix.vocab[x], &ix.vocab[y]
 	cost := slipCost - float64(min(u.prior, v.prior))
 	if ix.follows(u.stem, v.stem) {
 		cost -= fitsWorth
 	}
-	return x, y, cost
+	return a, b, cost
 }
 
 // follows tells whether some phrasing has the stems a and b beside each other.
-func (ix *Index) follows(a, b int32) bool {
+func (ix *words) follows(a, b int32) bool {
 	if a < 0 || b < 0 {
 		return false
 	}
@@ -458,8 +304,8 @@ func (ix *Index) follows(a, b int32) bool {
 	return ok
 }
 
-// hear applies cues, then synonyms, in place where lengths allow.
-func (lx *lexicon) hear(toks []token, ix *Index) []token {
+// expandSynonyms applies cues, then synonyms, in place where lengths allow.
+func (lx *lexicon) expandSynonyms(toks []token, ix *words) []token {
 	if len(lx.cues) > 0 {
 		for i := range toks {
 			for _, c := range lx.cues[toks[i].word] {
@@ -485,13 +331,14 @@ func (lx *lexicon) hear(toks []token, ix *Index) []token {
 	return toks
 }
 
-func (ix *Index) replace(toks []token, i, n int, to []string) []token {
-	gap, typed := toks[i].gap, toks[i].typed
+func (ix *words) replace(toks []token, i, n int, to []string) []token {
+	first, last := toks[i], toks[i+n-1]
+	typed := first.typed
 	if typed == "" {
-		typed = toks[i].word
+		typed = first.word
 	}
 	if n == 1 && len(to) == 1 {
-		toks[i] = ix.known(to[0], gap, typed)
+		toks[i] = ix.as(to[0], &first, &last, typed)
 		return toks
 	}
 	if n > 1 {
@@ -504,8 +351,8 @@ func (ix *Index) replace(toks []token, i, n int, to []string) []token {
 	tail := append([]token(nil), toks[i+n:]...)
 	toks = toks[:i]
 	for _, w := range to {
-		toks = append(toks, ix.known(w, gap, typed))
-		gap = gapNone
+		toks = append(toks, ix.as(w, &first, &last, typed))
+		first.gap = text.NoGap
 	}
 	return append(toks, tail...)
 }
@@ -515,7 +362,7 @@ func starts(toks []token, words []string) bool {
 		return false
 	}
 	for i, w := range words {
-		if toks[i].word != w || i > 0 && toks[i].gap > gapComma {
+		if toks[i].word != w || i > 0 && toks[i].gap > text.Comma {
 			return false
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"canteen/knowledge/text"
 )
 
 const (
@@ -39,7 +41,7 @@ type inverted struct {
 const maxDocs = 1 << 16
 
 // invert makes the inverted file and idf from the counts in phr.
-func (ix *Index) invert() {
+func (ix *words) invert() {
 	n := len(ix.docs)
 	nf := len(ix.block)
 	df := make([]uint32, nf+1)
@@ -128,11 +130,12 @@ func (ix *Index) invert() {
 // they are asked for together.
 type pair struct{ bm, sm float32 }
 
-// scratch is what one question needs while it is ranked.
-type scratch struct {
-	buf     []byte
+// wordScratch is what one question needs while it is ranked.
+type wordScratch struct {
 	toks    []token
-	closing int
+	words   []text.Word
+	closing text.Gap
+	mended  string // the question, its spelling corrected
 	stems   []int32
 	seen    []int32
 	word    []byte
@@ -149,10 +152,12 @@ type scratch struct {
 	names   []named
 	kind    uint8
 	sig     signals
-	near    int // phrasing of the first candidate nearest to the question
+	right   float64 // confidence of words that the first is right
+	any     float64 // and that any is
+	near    int     // phrasing of the first candidate nearest to the question
 }
 
-func (s *scratch) met(id int32) bool {
+func (s *wordScratch) met(id int32) bool {
 	for _, x := range s.seen {
 		if x == id {
 			return true
@@ -170,12 +175,11 @@ type scored struct {
 	cos        float32 // likeness to its nearest phrasing, where known
 	near       int
 	known      bool
-	told       float32 // nearness by the reranker, where it was asked
 	p          float32 // share among the candidates
 }
 
-func (ix *Index) newScratch() *scratch {
-	return &scratch{
+func (ix *words) newScratch() *wordScratch {
+	return &wordScratch{
 		at:    make([]int32, len(ix.block)),
 		q:     make([]float32, len(ix.block)),
 		both:  make([]pair, len(ix.docs)),
@@ -188,7 +192,7 @@ func (ix *Index) newScratch() *scratch {
 }
 
 // features fills s.feats with the vector of toks.
-func (ix *Index) features(s *scratch, toks []token) {
+func (ix *words) features(s *wordScratch, toks []token) {
 	s.feats = s.feats[:0]
 	ix.extract(s, toks, false, func(id uint32, w float32) {
 		if s.at[id] == 0 {
@@ -205,7 +209,7 @@ func (ix *Index) features(s *scratch, toks []token) {
 }
 
 // weigh adds up what the features in s.feats give every document.
-func (ix *Index) weigh(s *scratch) {
+func (ix *words) weigh(s *wordScratch) {
 	clear(s.bm)
 	if ix.model == nil {
 		for _, f := range s.feats {
@@ -233,7 +237,7 @@ func (ix *Index) weigh(s *scratch) {
 }
 
 // score fills s.top with the best documents for the vector in s.feats.
-func (ix *Index) score(s *scratch) {
+func (ix *words) score(s *wordScratch) {
 	ix.weigh(s)
 	ix.shortlist(s, candidates)
 	if len(s.top) == 0 {
@@ -252,7 +256,7 @@ func (ix *Index) score(s *scratch) {
 }
 
 // shortlist fills s.top by BM25 and nearness of sense.
-func (ix *Index) shortlist(s *scratch, n int) {
+func (ix *words) shortlist(s *wordScratch, n int) {
 	dim := len(s.sense)
 	peak := float32(0)
 	for _, x := range s.bm {
@@ -306,7 +310,7 @@ func pickTop(score []float32, n int, top []scored) []scored {
 
 // combine turns scores into a ranking: the softmax's logit plus BM25 in the
 // logit's own spread, as z-scores summed would be.
-func (ix *Index) combine(top []scored) {
+func (ix *words) combine(top []scored) {
 	bmMean, bmDev := spread(top, func(s *scored) float64 { return float64(s.bm) })
 	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.cs) })
 	if ix.model == nil {
@@ -353,7 +357,7 @@ func spread(top []scored, of func(*scored) float64) (mean, dev float64) {
 }
 
 // rank leaves the candidates for question in s.top, best first.
-func (ix *Index) rank(s *scratch, question string) {
+func (ix *words) rank(s *wordScratch, question string) {
 	toks := ix.read(s, question)
 	ix.named(s, toks)
 	ix.features(s, toks)
@@ -364,8 +368,7 @@ func (ix *Index) rank(s *scratch, question string) {
 		ix.rankClauses(s, toks, parts)
 	}
 	if len(s.top) > 0 {
-		ix.rerank(s, question)
-		ix.liken(s)
+		ix.rerankByPhrasing(s)
 		ix.look(s, toks)
 	}
 }
@@ -379,8 +382,9 @@ const (
 	likeLogit = 4
 )
 
-// liken reorders the first candidates by their nearest phrasings.
-func (ix *Index) liken(s *scratch) {
+// rerankByPhrasing reorders the top candidates by similarity to their nearest
+// phrasing.
+func (ix *words) rerankByPhrasing(s *wordScratch) {
 	if s.top[0].p > doubt || len(s.top) < 2 {
 		return
 	}
@@ -396,7 +400,7 @@ func (ix *Index) liken(s *scratch) {
 
 // settle puts s.top in order again after the first few gained: the others stay
 // where they are, and gain what the last of these gained.
-func (s *scratch) settle(few int, last float32) {
+func (s *wordScratch) settle(few int, last float32) {
 	for i := range s.top[few:] {
 		s.top[few+i].z += last
 	}
@@ -418,7 +422,7 @@ func share(top []scored) {
 // rankClauses ranks every clause by itself to learn how much it has to say,
 // then ranks the message with each word weighed by its clause. The clause that
 // says most becomes s.clause.
-func (ix *Index) rankClauses(s *scratch, toks []token, parts []clause) {
+func (ix *words) rankClauses(s *wordScratch, toks []token, parts []clause) {
 	for k := range parts {
 		c := &parts[k]
 		ix.features(s, toks[c.from:c.to])
@@ -438,7 +442,7 @@ func (ix *Index) rankClauses(s *scratch, toks []token, parts []clause) {
 }
 
 // strength tells how much the best document has to say for itself.
-func (t *scored) strength(ix *Index) float32 {
+func (t *scored) strength(ix *words) float32 {
 	if ix.model == nil {
 		return t.bm
 	}
@@ -446,7 +450,7 @@ func (t *scored) strength(ix *Index) float32 {
 }
 
 // named notes the distinct words of the question.
-func (ix *Index) named(s *scratch, toks []token) {
+func (ix *words) named(s *wordScratch, toks []token) {
 	s.names = s.names[:0]
 	for i := range toks {
 		if set := ix.lex.sets[toks[i].word]; set > 0 {
@@ -468,7 +472,7 @@ type named struct {
 
 // clash tells how far document d is about other words of a distinct set than
 // the question: 1 if all that its phrasings name is another.
-func (ix *Index) clash(s *scratch, d int) float32 {
+func (ix *words) clash(s *wordScratch, d int) float32 {
 	worst := float32(0)
 	for _, q := range s.names {
 		of, own := 0, false
@@ -490,12 +494,4 @@ func (ix *Index) clash(s *scratch, d int) float32 {
 		}
 	}
 	return worst
-}
-
-// Rank returns at most n documents that the question may be about.
-func (ix *Index) Rank(question string, n int) Result {
-	s := ix.pool.Get().(*scratch)
-	defer ix.pool.Put(s)
-	ix.rank(s, question)
-	return ix.result(s, n)
 }

@@ -46,7 +46,7 @@ func (v *wordVectors) weight(row int32) float32 {
 // sense adds up the vectors of toks and brings the sum to length one, if there
 // is any. Distinct words stay out: to these vectors, one platform is much like
 // another.
-func (ix *Index) sense(toks []token, out []float32) {
+func (ix *words) sense(toks []token, out []float32) {
 	clear(out)
 	v := senses()
 	for i := range toks {

@@ -34,8 +34,8 @@ type example struct {
 	from  []uint16 // by posting, the place of its feature in the vector
 }
 
-func (ix *Index) fit(ctx context.Context) (*Index, error) {
-	if ix.Fitted() {
+func (ix *words) fit(ctx context.Context) (*words, error) {
+	if ix.fitted() {
 		return ix, nil
 	}
 	type fitted struct {
@@ -52,21 +52,25 @@ func (ix *Index) fit(ctx context.Context) (*Index, error) {
 	if err := errors.Join(err, f.err); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	return ix.with(m, f.cal), nil
+}
+
+// with is the index with a fitted model.
+func (ix *words) with(m *softmax, cal calibrator) *words {
 	out := ix.copy()
-	out.model, out.cal = m, f.cal
+	out.model, out.cal = m, cal
 	out.inv.bm = nil // the model has it
 	if len(ix.block) < 1<<(32-valueBits) {
 		out.phr.pack()
 	}
-	return out, nil
+	return out
 }
 
 // copy returns an index of its own that shares all that never changes.
-func (ix *Index) copy() *Index {
-	out := &Index{docs: ix.docs, lex: ix.lex, words: ix.words, vocab: ix.vocab, stems: ix.stems,
+func (ix *words) copy() *words {
+	out := &words{docs: ix.docs, lex: ix.lex, known: ix.known, vocab: ix.vocab, stems: ix.stems,
 		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, names: ix.names,
-		mean: ix.mean, spell: ix.spell, model: ix.model, cal: ix.cal, near: ix.near}
-	out.pool.New = func() any { return out.newScratch() }
+		mean: ix.mean, spell: ix.spell, model: ix.model, cal: ix.cal}
 	return out
 }
 
@@ -76,7 +80,7 @@ const minStep = 0.004
 
 // train fits the softmax by plain SGD, each phrasing against the documents
 // that BM25 and sense find for it.
-func (ix *Index) train(ctx context.Context) (*softmax, error) {
+func (ix *words) train(ctx context.Context) (*softmax, error) {
 	n := len(ix.phr.doc)
 	dim := senses().dim
 	m := &softmax{w: make([]float32, len(ix.inv.doc)), dense: make([]float32, len(ix.docs)*dim)}
@@ -105,12 +109,17 @@ func (ix *Index) train(ctx context.Context) (*softmax, error) {
 			exs[i].learn(m, lr, vec, sense)
 		}
 	}
-	m.both = make([]pair, len(m.w))
-	for k, w := range m.w {
-		m.both[k] = pair{ix.inv.bm[k], w}
+	round(m.w)
+	round(m.dense)
+	return newSoftmax(m.w, ix.inv.bm, m.dense), nil
+}
+
+func newSoftmax(w, bm, dense []float32) *softmax {
+	m := &softmax{both: make([]pair, len(w)), dense: dense}
+	for k := range w {
+		m.both[k] = pair{bm[k], w[k]}
 	}
-	m.w = nil
-	return m, nil
+	return m
 }
 
 // learn compares the right document with its rivals, and moves their weights.
@@ -187,7 +196,7 @@ func (e *example) step(m *softmax, zs []float32, lr float32, vec []feat, sense [
 // rivals returns what makes an example of a phrasing, good until the next. It
 // finds rivals by words and sense alone, for character n-grams touch nearly
 // every document and change few rivals.
-func (ix *Index) rivals() func(i int) *example {
+func (ix *words) rivals() func(i int) *example {
 	s := ix.newScratch()
 	dim := len(s.sense)
 	member := ix.inv.members(len(ix.docs))

@@ -1,62 +1,13 @@
 package match
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	_ "embed"
 	"math"
 	"math/bits"
 	"sort"
 	"sync"
+
+	"canteen/knowledge/text"
 )
-
-// Words of English that spelling must not force into the folder's: SCOWL as
-// Debian's wbritish and wamerican have it, without accents and apostrophes.
-// Its notice is in words/COPYRIGHT.scowl.
-//
-//go:embed words/english.txt.gz
-var englishGz []byte
-
-// englishWords is a set of word hashes; two words in 75,000 may share one, which
-// would only leave a misspelling alone.
-var englishWords = sync.OnceValue(func() *hashSet {
-	z, err := gzip.NewReader(bytes.NewReader(englishGz))
-	if err != nil {
-		panic(err) // the file is part of the program
-	}
-	set := newHashSet(1 << 18)
-	for sc := bufio.NewScanner(z); sc.Scan(); {
-		set.add(hashBytes(sc.Bytes()))
-	}
-	return set
-})
-
-// hashSet is an open-addressed set of non-zero 32-bit hashes.
-type hashSet struct {
-	slots []uint32
-	mask  uint32
-}
-
-func newHashSet(size int) *hashSet {
-	return &hashSet{make([]uint32, size), uint32(size - 1)}
-}
-
-func (h *hashSet) add(k uint32) {
-	i := k & h.mask
-	for ; h.slots[i] != 0 && h.slots[i] != k; i = (i + 1) & h.mask {
-	}
-	h.slots[i] = k
-}
-
-func (h *hashSet) has(k uint32) bool {
-	for i := k & h.mask; h.slots[i] != 0; i = (i + 1) & h.mask {
-		if h.slots[i] == k {
-			return true
-		}
-	}
-	return false
-}
 
 func hashBytes(b []byte) uint32 {
 	h := uint32(2166136261)
@@ -89,11 +40,10 @@ type speller struct {
 const idBits = 20
 
 const (
-	minSpell   = 2    // shorter words have too many neighbours
-	maxSpell   = 20   // no word that matters is longer
-	deepSpell  = 6    // from here on, two edits are allowed
-	splitSpell = 6    // from here on, two words may have run together
-	commonest  = 8000 // words of English that are looked for besides the folder's
+	minSpell   = 2  // shorter words have too many neighbours
+	maxSpell   = 20 // no word that matters is longer
+	deepSpell  = 6  // from here on, two edits are allowed
+	splitSpell = 6  // from here on, two words may have run together
 )
 
 // fitsWorth is what going with a neighbour is worth.
@@ -103,7 +53,7 @@ const fitsWorth = .3
 func newSpeller(priors map[string]float32) *speller {
 	sp := &speller{}
 	for w := range priors {
-		if len(sp.words) < 1<<idBits && len(w) >= minSpell-1 && len(w) <= maxSpell && isASCII(w) && !hasDigit(w) {
+		if len(sp.words) < 1<<idBits && len(w) >= minSpell-1 && len(w) <= maxSpell && onlyLetters(w) {
 			sp.words = append(sp.words, w)
 		}
 	}
@@ -139,9 +89,10 @@ func newSpeller(priors map[string]float32) *speller {
 // common is a speller for the most frequent words of English.
 var common = sync.OnceValue(func() *speller {
 	priors := map[string]float32{}
-	for w, row := range senses().rows {
-		if row < commonest && len(w) > 2 {
-			priors[w] = .05 * float32(math.Log(1+commonest/float64(row+1)))
+	words := text.Common()
+	for i, w := range words {
+		if len(w) > 2 {
+			priors[w] = .05 * float32(math.Log(1+float64(len(words))/float64(i+1)))
 		}
 	}
 	return newSpeller(priors)
@@ -187,7 +138,7 @@ func misspelt(w []byte) bool {
 			return false
 		}
 	}
-	return !englishWords().has(hashBytes(w))
+	return !text.English(string(w))
 }
 
 // A word of English that the folder does not have and that is not usual may
@@ -197,16 +148,10 @@ const (
 	realCost = .5 // the most that it may cost
 )
 
-// usual tells whether w is one of the commonest words of English.
-func usual(w string) bool {
-	row, ok := senses().rows[w]
-	return ok && row < commonest
-}
-
 // correct returns the word or the two words that w was meant to be, or
 // nothing, and what that costs. fits tells whether a word of the folder goes
 // with a neighbour.
-func (ix *Index) correct(s *scratch, w []byte, fits func(string) bool) (string, string, float64) {
+func (ix *words) correct(s *wordScratch, w []byte, fits func(string) bool) (string, string, float64) {
 	best, cost := ix.spell.nearest(s, w, "", math.Inf(1), fits)
 	best, cost = common().nearest(s, w, best, cost, fits)
 	if cost > .9 {
@@ -218,7 +163,7 @@ func (ix *Index) correct(s *scratch, w []byte, fits func(string) bool) (string, 
 }
 
 // nearest betters best at cost by a word of sp.
-func (sp *speller) nearest(s *scratch, w []byte, best string, cost float64, fits func(string) bool) (string, float64) {
+func (sp *speller) nearest(s *wordScratch, w []byte, best string, cost float64, fits func(string) bool) (string, float64) {
 	limit := 1.25
 	switch {
 	case len(w) < 4:
@@ -259,13 +204,13 @@ func (sp *speller) nearest(s *scratch, w []byte, best string, cost float64, fits
 
 // runTogether splits w into two words of the folder, of three letters or
 // more: socialmedia.
-func (ix *Index) runTogether(w []byte) (string, string) {
+func (ix *words) runTogether(w []byte) (string, string) {
 	if len(w) < splitSpell {
 		return "", ""
 	}
 	for i := 3; i+3 <= len(w); i++ {
-		a, okA := ix.words[string(w[:i])]
-		b, okB := ix.words[string(w[i:])]
+		a, okA := ix.known[string(w[:i])]
+		b, okB := ix.known[string(w[i:])]
 		if okA && okB {
 			return ix.vocab[a].text, ix.vocab[b].text
 		}
@@ -357,11 +302,11 @@ var keyAt = func() (at [26][2]float32) {
 	return at
 }()
 
-func hasDigit(s string) bool {
+func onlyLetters(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if '0' <= s[i] && s[i] <= '9' {
-			return true
+		if s[i] < 'a' || s[i] > 'z' {
+			return false
 		}
 	}
-	return false
+	return true
 }

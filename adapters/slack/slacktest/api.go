@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -77,6 +78,15 @@ func (s *Slack) api(w http.ResponseWriter, r *http.Request) {
 
 	s.mu.Lock()
 	s.calls[method]++
+	wait := s.slow[method]
+	if wait > 0 {
+		s.mu.Unlock()
+		select {
+		case <-time.After(wait):
+		case <-r.Context().Done():
+		}
+		s.mu.Lock()
+	}
 	var f Failure
 	if q := s.scripts[method]; len(q) > 0 {
 		f, s.scripts[method] = q[0], q[1:]
@@ -154,15 +164,23 @@ func (s *Slack) call(method, token string, form url.Values) (object, refused) {
 	case "apps.connections.open":
 		return object{"url": "ws" + strings.TrimPrefix(s.server.URL, "http") + "/socket?ticket=" + random(8)}, ""
 	case "users.info":
-		name, ok := s.users[form.Get("user")]
+		u, ok := s.users[form.Get("user")]
 		if !ok {
 			return nil, "user_not_found"
 		}
-		return object{"user": object{"id": form.Get("user"), "name": strings.ToLower(name), "real_name": name, "profile": object{"real_name": name, "display_name": ""}}}, ""
+		name, team := u.Name, u.Team
+		if team == "" {
+			team = s.TeamID
+		}
+		return object{"user": object{"id": form.Get("user"), "team_id": team, "is_stranger": u.Team != "", "is_restricted": u.Guest, "is_ultra_restricted": false, "deleted": u.Disabled, "name": strings.ToLower(name), "real_name": name, "profile": object{"real_name": name, "display_name": ""}}}, ""
 	case "conversations.open":
 		user := form.Get("users")
-		if _, ok := s.users[user]; !ok {
+		u, ok := s.users[user]
+		switch {
+		case !ok:
 			return nil, "user_not_found"
+		case u.Disabled: // [disabled]
+			return nil, "user_disabled"
 		}
 		return object{"channel": object{"id": s.direct(user)}}, ""
 	case "views.open", "views.push", "views.update", "views.publish":
@@ -174,7 +192,7 @@ func (s *Slack) call(method, token string, form url.Values) (object, refused) {
 	}
 	switch method {
 	case "conversations.info":
-		return object{"channel": object{"id": ch.ID, "name": ch.Name, "is_channel": true, "is_archived": ch.Archived, "is_member": slices.Contains(ch.Members, s.BotUser)}}, ""
+		return object{"channel": object{"id": ch.ID, "name": ch.Name, "is_channel": !ch.Private, "is_private": ch.Private, "is_ext_shared": ch.Shared, "is_archived": ch.Archived, "is_member": slices.Contains(ch.Members, s.BotUser)}}, ""
 	case "conversations.members":
 		return page(ch.Members, form)
 	case "conversations.history", "conversations.replies":
@@ -189,6 +207,9 @@ func page(all []string, form url.Values) (object, refused) {
 	n, _ := strconv.Atoi(form.Get("limit"))
 	if n <= 0 {
 		n = 100
+	}
+	if n > 1000 { // [members]
+		return nil, "invalid_limit"
 	}
 	from = min(from, len(all))
 	to, next := min(from+n, len(all)), ""
@@ -230,6 +251,8 @@ func (s *Slack) chat(method string, ch *Channel, form url.Values) (object, refus
 		return nil, "is_archived"
 	case !slices.Contains(ch.Members, s.BotUser):
 		return nil, "not_in_channel"
+	case strings.HasPrefix(ch.ID, "D") && s.users[strings.TrimPrefix(ch.ID, "D")] != nil && s.users[strings.TrimPrefix(ch.ID, "D")].Disabled: // [disabled]
+		return nil, "user_disabled"
 	}
 	if method == "chat.delete" {
 		m := s.message(ch.ID, form.Get("ts"))
@@ -396,7 +419,7 @@ var limits = map[string]map[string]int{
 func block(m map[string]any, ids map[string]bool) string {
 	kind, _ := m["type"].(string)
 	switch kind {
-	case "section", "header", "context", "actions", "input", "divider", "button", "static_select", "external_select", "users_select", "plain_text_input", "plain_text", "mrkdwn":
+	case "section", "header", "context", "actions", "input", "divider", "button", "static_select", "external_select", "users_select", "checkboxes", "plain_text_input", "plain_text", "mrkdwn":
 	default:
 		return "unknown type " + kind
 	}
@@ -428,7 +451,7 @@ func block(m map[string]any, ids map[string]bool) string {
 		}
 	}
 	if options, ok := m["options"].([]any); ok {
-		if len(options) == 0 || len(options) > 100 {
+		if len(options) == 0 || len(options) > 100 || kind == "checkboxes" && len(options) > 10 {
 			return fmt.Sprintf("%d options", len(options))
 		}
 		for _, o := range options {

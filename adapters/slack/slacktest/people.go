@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ticket is what a response URL stands for.
@@ -18,7 +19,7 @@ type ticket struct {
 // responseURL makes one. The caller holds mu.
 func (s *Slack) responseURL(channel, user string, m *Message) string {
 	if s.open == nil {
-		s.open, s.triggers = map[string]*ticket{}, map[string]string{}
+		s.open, s.triggers = map[string]*ticket{}, map[string]trigger{}
 	}
 	id := random(8)
 	s.open[id] = &ticket{channel: channel, user: user, message: m, left: 5}
@@ -37,17 +38,23 @@ func (s *Slack) tickets(id string) (ticket, bool) {
 // newTrigger makes what opens one modal.
 func (s *Slack) newTrigger(user string) string {
 	if s.triggers == nil {
-		s.open, s.triggers = map[string]*ticket{}, map[string]string{}
+		s.open, s.triggers = map[string]*ticket{}, map[string]trigger{}
 	}
 	id := "13.37." + random(8)
-	s.triggers[id] = user
+	s.triggers[id] = trigger{user, time.Now()}
 	return id
 }
 
+// trigger is what opens one modal, for 3 seconds [trigger].
+type trigger struct {
+	user string
+	at   time.Time
+}
+
 func (s *Slack) trigger(id string) (user string, ok bool) {
-	user, ok = s.triggers[id]
+	t, ok := s.triggers[id]
 	delete(s.triggers, id)
-	return user, ok
+	return t.user, ok && time.Since(t.at) < 3*time.Second
 }
 
 // direct is a user's conversation with the bot. The caller holds mu.
@@ -80,6 +87,77 @@ func (s *Slack) Wrap(event any) map[string]any {
 // message's time stamp.
 func (s *Slack) Say(user, channel, thread, text string) string {
 	s.t.Helper()
+	return s.say(user, channel, thread, text, nil)
+}
+
+// Picture and Clip are files of a message.
+func Picture() map[string]any {
+	return object{"id": "F" + random(4), "mimetype": "image/jpeg", "name": "x.jpg"}
+}
+
+// Clip is an audio clip with its words.
+func Clip(words string) map[string]any {
+	return object{"id": "F" + random(4), "mimetype": "audio/mp4", "subtype": "slack_audio", "transcription": object{"status": "complete", "preview": object{"content": words, "has_more": false}}}
+}
+
+// Share writes a message with files: it comes as file_share alone [file].
+func (s *Slack) Share(user, channel, thread, text string, files ...map[string]any) string {
+	s.t.Helper()
+	return s.say(user, channel, thread, text, files)
+}
+
+// Edit changes a user's message, and Remove deletes it [change].
+func (s *Slack) Edit(user, channel, ts, text string) {
+	s.t.Helper()
+	s.mu.Lock()
+	m := s.message(channel, ts)
+	was := s.inner(m)
+	m.Text = text
+	now := s.inner(m)
+	now["edited"] = object{"user": user, "ts": s.ts()}
+	e := object{"type": "message", "subtype": "message_changed", "hidden": true, "channel": channel, "channel_type": channelType(channel), "ts": s.ts(), "event_ts": s.ts(), "message": now, "previous_message": was}
+	history := slices.Contains(s.scopes, "channels:history") || strings.HasPrefix(channel, "D")
+	mention := strings.Contains(text, "<@"+s.BotUser+">") && !strings.HasPrefix(channel, "D")
+	s.mu.Unlock()
+	if mention { // it comes as an app_mention, with the same time stamp
+		again := s.inner(m)
+		again["type"], again["channel"], again["event_ts"], again["edited"] = "app_mention", channel, ts, now["edited"]
+		s.deliver(Event, s.Wrap(again))
+	}
+	if history {
+		s.deliver(Event, s.Wrap(e))
+	}
+}
+
+// Remove is described at Edit.
+func (s *Slack) Remove(channel, ts string) {
+	s.t.Helper()
+	s.mu.Lock()
+	m := s.message(channel, ts)
+	m.Gone = true
+	e := object{"type": "message", "subtype": "message_deleted", "hidden": true, "channel": channel, "channel_type": channelType(channel), "ts": s.ts(), "event_ts": s.ts(), "deleted_ts": ts, "previous_message": s.inner(m)}
+	s.mu.Unlock()
+	s.deliver(Event, s.Wrap(e))
+}
+
+func channelType(channel string) string {
+	if strings.HasPrefix(channel, "D") {
+		return "im"
+	}
+	return "channel"
+}
+
+// inner is a message as it stands inside an event.
+func (s *Slack) inner(m *Message) object {
+	o := object{"type": "message", "user": m.User, "text": m.Text, "ts": m.TS, "team": s.TeamID}
+	if m.ThreadTS != "" {
+		o["thread_ts"] = m.ThreadTS
+	}
+	return o
+}
+
+func (s *Slack) say(user, channel, thread, text string, files []map[string]any) string {
+	s.t.Helper()
 	s.mu.Lock()
 	m := &Message{Channel: channel, TS: s.ts(), ThreadTS: thread, User: user, Text: text}
 	s.messages = append(s.messages, m)
@@ -95,6 +173,14 @@ func (s *Slack) Say(user, channel, thread, text string) string {
 		if channelType != "" {
 			e["channel_type"] = channelType
 		}
+		if len(files) > 0 {
+			e["subtype"], e["files"] = "file_share", files
+		}
+		s.mu.Lock()
+		if u := s.users[user]; u != nil && u.Team != "" { // [connect]
+			e["team"], e["user_team"], e["source_team"] = u.Team, u.Team, u.Team
+		}
+		s.mu.Unlock()
 		if thread != "" {
 			e["thread_ts"] = thread
 			s.mu.Lock()
@@ -109,7 +195,7 @@ func (s *Slack) Say(user, channel, thread, text string) string {
 		s.deliver(Event, s.Wrap(event("message", "im")))
 		return m.TS
 	}
-	if strings.Contains(text, "<@"+s.BotUser+">") {
+	if strings.Contains(text, "<@"+s.BotUser+">") && len(files) == 0 {
 		s.deliver(Event, s.Wrap(event("app_mention", "")))
 	}
 	if history {
@@ -141,7 +227,7 @@ func (s *Slack) CommandPayload(user, channel, text string) map[string]any {
 	if c := s.channels[channel]; c != nil {
 		name = c.Name
 	}
-	return object{"token": "x", "team_id": s.TeamID, "team_domain": "hospital", "channel_id": channel, "channel_name": name, "user_id": user, "user_name": strings.ToLower(s.users[user]),
+	return object{"token": "x", "team_id": s.TeamID, "team_domain": "hospital", "channel_id": channel, "channel_name": name, "user_id": user, "user_name": strings.ToLower(s.nameOf(user)),
 		"command": "/canteen", "text": text, "api_app_id": "A111", "is_enterprise_install": "false", "response_url": s.responseURL(channel, user, nil), "trigger_id": s.newTrigger(user)}
 }
 
@@ -169,9 +255,23 @@ func (s *Slack) Command(user, channel, text string) Message {
 	return *s.messages[len(s.messages)-1]
 }
 
+func (s *Slack) nameOf(user string) string {
+	if u := s.users[user]; u != nil {
+		return u.Name
+	}
+	return ""
+}
+
+func (s *Slack) teamOf(user string) string {
+	if u := s.users[user]; u != nil && u.Team != "" {
+		return u.Team
+	}
+	return s.TeamID
+}
+
 // envelopeOf is what every press has. The caller holds mu.
 func (s *Slack) envelopeOf(kind, user string) object {
-	return object{"type": kind, "user": object{"id": user, "username": strings.ToLower(s.users[user]), "name": strings.ToLower(s.users[user]), "team_id": s.TeamID},
+	return object{"type": kind, "user": object{"id": user, "username": strings.ToLower(s.nameOf(user)), "name": strings.ToLower(s.nameOf(user)), "team_id": s.teamOf(user)},
 		"team": object{"id": s.TeamID, "domain": "hospital"}, "enterprise": nil, "is_enterprise_install": false, "api_app_id": "A111", "token": "x", "trigger_id": s.newTrigger(user)}
 }
 
@@ -313,7 +413,18 @@ func (s *Slack) SubmitPayload(user string, v View, fields map[string]string) map
 			}
 		case "users_select":
 			state["selected_user"] = given
+		case "checkboxes":
+			list := []any{}
+			for v := range strings.SplitSeq(given, "\n") {
+				if v != "" {
+					list = append(list, object{"value": v, "text": object{"type": "plain_text", "text": v}})
+				}
+			}
+			state["selected_options"] = list
 		default:
+			if first, is := element["initial_option"].(map[string]any); !ok && is {
+				given, _ = first["value"].(string)
+			}
 			state["selected_option"] = object{"value": given, "text": object{"type": "plain_text", "text": given}}
 		}
 		values[name] = object{id: state}
@@ -369,6 +480,9 @@ func (s *Slack) Shortcut(user string, m Message) {
 	p["callback_id"], p["action_ts"], p["message_ts"] = "ask_canteen", s.ts(), m.TS
 	p["message"] = object{"type": "message", "user": m.User, "ts": m.TS, "text": m.Text}
 	p["channel"] = object{"id": m.Channel, "name": s.channels[m.Channel].Name}
+	if s.channels[m.Channel].Private {
+		p["channel"] = object{"id": m.Channel, "name": "privategroup"}
+	}
 	p["response_url"] = s.responseURL(m.Channel, user, nil)
 	s.mu.Unlock()
 	s.deliver(Interactive, p)

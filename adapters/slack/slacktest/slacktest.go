@@ -3,6 +3,22 @@
 // (tokens, sizes, known fields, membership), fails by script, sends again what is
 // not acknowledged, and lets a test read a channel as a person would.
 //
+// Where it is as unkind as Slack, a comment says where that is documented or was seen:
+//
+//	[trigger]   docs.slack.dev, "Handling user interaction": a trigger_id is good once,
+//	            for 3 seconds.
+//	[ephemeral] docs.slack.dev, chat.postEphemeral: "thread_ts … an ephemeral message in a
+//	            thread that has no replies is not shown".
+//	[members]   docs.slack.dev, conversations.members: pages of at most 1,000, "limit"
+//	            at most; Tier 4.
+//	[disabled]  docs.slack.dev, conversations.open and chat.postMessage: user_disabled.
+//	[change]    docs.slack.dev, events message_changed and message_deleted.
+//	[file]      slackapi/bolt-python#925: a mention with a file comes as message with
+//	            subtype file_share, and as no app_mention.
+//	[connect]   docs.slack.dev, "Slack Connect": user_team, source_team and
+//	            is_ext_shared_channel; users.info has is_stranger, is_restricted,
+//	            is_ultra_restricted, team_id.
+//
 // slacktest.go has the workspace and what people see; api.go the Web API; deliver.go
 // how events reach the app; people.go what people do.
 package slacktest
@@ -43,7 +59,7 @@ type Slack struct {
 	changed  chan struct{} // closed at every change
 	clock    int64
 	channels map[string]*Channel
-	users    map[string]string // name by id
+	users    map[string]*User
 	messages []*Message
 	views    []*View
 	scripts  map[string][]Failure
@@ -54,15 +70,28 @@ type Slack struct {
 	scopes   []string
 	revoked  bool
 	open     map[string]*ticket // response URLs
-	triggers map[string]string  // users
-	closed   chan struct{}
+	triggers map[string]trigger
+	// Slow, when set, holds up a call of a method for as long, within the client's
+	// patience.
+	slow   map[string]time.Duration
+	closed chan struct{}
 }
 
 // Channel is a conversation.
 type Channel struct {
 	ID, Name string
 	Archived bool
+	Private  bool
+	Shared   bool // with another organisation [connect]
 	Members  []string
+}
+
+// User is a person.
+type User struct {
+	Name     string
+	Team     string // "" is the workspace's own [connect]
+	Guest    bool
+	Disabled bool // deactivated [disabled]
 }
 
 // Message is one message as those who may see it see it.
@@ -100,7 +129,7 @@ type Failure struct {
 // New starts a workspace that ends with the test.
 func New(t testing.TB) *Slack {
 	s := &Slack{t: t, BotToken: "xoxb-" + random(12), AppToken: "xapp-" + random(12), SigningSecret: random(16), TeamID: "T111", BotUser: "UCANTEEN",
-		changed: make(chan struct{}), clock: time.Now().Unix() * 1_000_000, channels: map[string]*Channel{}, users: map[string]string{"UCANTEEN": "Canteen"},
+		changed: make(chan struct{}), clock: time.Now().Unix() * 1_000_000, channels: map[string]*Channel{}, users: map[string]*User{"UCANTEEN": {Name: "Canteen"}}, slow: map[string]time.Duration{},
 		scripts: map[string][]Failure{}, calls: map[string]int{}, waiting: map[string]*envelope{}, closed: make(chan struct{}),
 		scopes: []string{"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "users:read"},
 		client: &http.Client{Timeout: patience}}
@@ -153,7 +182,28 @@ func (s *Slack) Leave(id, user string) {
 func (s *Slack) AddUser(id, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.users[id] = name
+	s.users[id] = &User{Name: name}
+}
+
+// Change changes what is known of a person.
+func (s *Slack) Change(id string, f func(u *User)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.users[id])
+}
+
+// ChangeChannel changes a channel.
+func (s *Slack) ChangeChannel(id string, f func(c *Channel)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.channels[id])
+}
+
+// Slow makes every call of a method take a while.
+func (s *Slack) Slow(method string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slow[method] = d
 }
 
 // Scopes sets what the bot token may do.
@@ -197,11 +247,22 @@ func (s *Slack) Messages(channel, user string) []Message {
 	defer s.mu.Unlock()
 	var list []Message
 	for _, m := range s.messages {
-		if m.Channel == channel && !m.Gone && (m.Only == "" || m.Only == user) {
+		if m.Channel == channel && !m.Gone && !s.unseen(m) && (m.Only == "" || m.Only == user) {
 			list = append(list, *m)
 		}
 	}
 	return list
+}
+
+// unseen tells the messages to one person that Slack shows to nobody: those into a thread
+// without replies [ephemeral]. The caller holds mu.
+func (s *Slack) unseen(m *Message) bool {
+	if m.Only == "" || m.ThreadTS == "" {
+		return false
+	}
+	return !slices.ContainsFunc(s.messages, func(x *Message) bool {
+		return x.Channel == m.Channel && x.ThreadTS == m.ThreadTS && x.Only == "" && x.TS < m.TS
+	})
 }
 
 // All are all messages there are.
@@ -237,7 +298,7 @@ func (s *Slack) Await(what string, ok func(Message) bool) Message {
 	var found Message
 	s.await(what, func() bool {
 		for _, m := range s.messages {
-			if !m.Gone && ok(*m) {
+			if !m.Gone && !s.unseen(m) && ok(*m) {
 				found = *m
 				return true
 			}

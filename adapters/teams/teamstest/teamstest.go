@@ -3,6 +3,23 @@
 //
 // It refuses what the real ones refuse: a request without a token that it gave
 // out, an unknown conversation, a message over 100 KB, a path of the wrong parts.
+// Where it is as unkind as Teams, a comment says where that is documented:
+//
+//	[split]  learn.microsoft.com, Teams, "Format your bot messages" and "Update and
+//	         delete messages": an activity with text and a card becomes two messages,
+//	         is answered without an id, and cannot be updated (400 BadSyntax,
+//	         "Activity resulted into multiple skype activities"). Seen in Microsoft
+//	         365 Agents Playground 0.2.28; OfficeDev/BotBuilder-MicrosoftTeams#125, #126.
+//	[gone]   "Status codes from bot APIs": 403 where the app was removed, blocked or
+//	         the bot is no member (BotNotInConversationRoster, MessageWritesBlocked);
+//	         404 where the message or conversation is gone.
+//	[quote]  Teams SDK, "Quoted replies": <quoted messageId="…"/> with an entity of
+//	         type quotedReply; before, an html attachment with a blockquote of
+//	         itemtype http://schema.skype.com/Reply beside its plain form.
+//	[edit]   "Conversation events": messageUpdate with eventType editMessage or
+//	         undeleteMessage, messageDelete with softDeleteMessage.
+//	[refresh] "Up to date cards": userIds takes at most 60; for all others the card
+//	         has a "Refresh card" in its menu.
 package teamstest
 
 import (
@@ -12,7 +29,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -56,6 +75,7 @@ type Message struct {
 	Conversation string // with ;messageid= in a channel
 	ID           string
 	Versions     int // how often it was written
+	Deleted      bool
 	Activity     map[string]any
 }
 
@@ -165,6 +185,7 @@ type Fake struct {
 	messages map[string]*Message
 	known    map[string]bool // conversations that the bot is in
 	members  []Person        // of the comms team
+	guests   []Person        // those of them who are guests
 	calls    []string
 	fetches  int
 	tokens   int
@@ -359,10 +380,25 @@ func (f *Fake) connect(w http.ResponseWriter, r *http.Request, parts []string) {
 			refuse(w, http.StatusForbidden, "BotNotInConversationRoster")
 			return
 		}
+		if cut := split(act); cut != nil { // [split]
+			for _, part := range cut {
+				f.write(parts[1], "", part)
+			}
+			answer(w, http.StatusAccepted, map[string]string{})
+			return
+		}
 		answer(w, http.StatusCreated, map[string]string{"id": f.write(parts[1], "", act)})
 	case r.Method == http.MethodPut && len(parts) == 4 && parts[0] == "conversations" && parts[2] == "activities":
 		m := f.messages[parts[3]]
-		if m == nil || before(m.Conversation) != before(parts[1]) {
+		if !f.known[before(parts[1])] { // [gone]
+			refuse(w, http.StatusForbidden, "BotNotInConversationRoster")
+			return
+		}
+		if split(act) != nil { // [split]
+			refuse(w, http.StatusBadRequest, "BadSyntax")
+			return
+		}
+		if m == nil || m.Deleted || before(m.Conversation) != before(parts[1]) {
 			refuse(w, http.StatusNotFound, "ActivityNotFoundInConversation")
 			return
 		}
@@ -403,8 +439,42 @@ func (f *Fake) create(w http.ResponseWriter, act map[string]any) {
 		refuse(w, http.StatusForbidden, "BotNotInConversationRoster")
 		return
 	}
+	if cut := split(first); cut != nil { // [split]; whether the card follows is not documented
+		first = cut[0]
+	}
 	message := f.write(id, "", first)
 	answer(w, http.StatusCreated, map[string]string{"id": id + ";messageid=" + message, "activityId": message})
+}
+
+// split is what Teams makes of an activity with text and a card, or nil.
+func split(act map[string]any) []map[string]any {
+	text, _ := act["text"].(string)
+	list, _ := act["attachments"].([]any)
+	if text == "" || len(list) == 0 {
+		return nil
+	}
+	first, second := map[string]any{}, map[string]any{}
+	for k, v := range act {
+		first[k], second[k] = v, v
+	}
+	delete(first, "attachments")
+	delete(second, "text")
+	return []map[string]any{first, second}
+}
+
+// Remove takes the bot out of a conversation: the app is removed, blocked, or the bot
+// has left [gone].
+func (f *Fake) Remove(conversation string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.known, before(conversation))
+}
+
+// Delete takes a message away [gone].
+func (f *Fake) Delete(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.messages[id].Deleted = true
 }
 
 // roster gives two members a page.
@@ -418,7 +488,11 @@ func (f *Fake) roster(w http.ResponseWriter, r *http.Request, conversation strin
 	var list []any
 	for i := from; i < len(f.members) && i < from+2; i++ {
 		m := f.members[i]
-		list = append(list, map[string]string{"id": m.ID, "name": m.Name, "objectId": m.Object, "tenantId": Tenant})
+		role := "user"
+		if slices.Contains(f.guests, m) {
+			role = "guest"
+		}
+		list = append(list, map[string]string{"id": m.ID, "name": m.Name, "objectId": m.Object, "tenantId": Tenant, "userRole": role})
 	}
 	if from+2 < len(f.members) {
 		page["continuationToken"] = strconv.Itoa(from + 2)
@@ -429,6 +503,9 @@ func (f *Fake) roster(w http.ResponseWriter, r *http.Request, conversation strin
 
 // Members changes who is in the comms team.
 func (f *Fake) Members(comms ...Person) { f.mu.Lock(); defer f.mu.Unlock(); f.members = comms }
+
+// Guests says who of the comms team are guests.
+func (f *Fake) Guests(list ...Person) { f.mu.Lock(); defer f.mu.Unlock(); f.guests = list }
 
 // write puts a message into a conversation, or replaces one. The caller holds mu.
 func (f *Fake) write(conversation, id string, act map[string]any) string {
@@ -465,7 +542,7 @@ func (f *Fake) Messages(conversation string) []Message {
 func (f *Fake) of(conversation string) []Message {
 	var list []Message
 	for _, id := range f.order {
-		if m := f.messages[id]; m.Conversation == conversation || before(m.Conversation) == conversation {
+		if m := f.messages[id]; !m.Deleted && (m.Conversation == conversation || before(m.Conversation) == conversation) {
 			list = append(list, *m)
 		}
 	}
@@ -542,6 +619,57 @@ func (f *Fake) Mention(p Person, conversation, text string) map[string]any {
 	a := f.Overhear(p, conversation, "<at>Canteen</at>&nbsp;"+text)
 	a["entities"] = []any{map[string]any{"type": "mention", "text": "<at>Canteen</at>", "mentioned": map[string]any{"id": BotID, "name": "Canteen"}}}
 	return a
+}
+
+// Quote makes a message one that quotes another of that conversation, in the newer shape
+// [quote].
+func Quote(a map[string]any, id, preview string) map[string]any {
+	a["text"] = `<quoted messageId="` + id + `"/> ` + a["text"].(string)
+	list, _ := a["entities"].([]any)
+	a["entities"] = append(list, map[string]any{"type": "quotedReply", "quotedReply": map[string]any{"messageId": id, "preview": preview}})
+	return a
+}
+
+// QuoteInHTML is Quote in the older shape: plain text of all, and beside it the html [quote].
+func QuoteInHTML(a map[string]any, quoted string) map[string]any {
+	said := a["text"].(string)
+	a["text"] = "Canteen\n" + quoted + "\r\n" + said
+	a["attachments"] = []any{map[string]any{"contentType": "text/html", "content": `<blockquote itemscope itemtype="http://schema.skype.com/Reply" itemid="1712"><strong itemprop="mri">Canteen</strong><span itemprop="time"></span><p itemprop="preview">` + html.EscapeString(quoted) + `</p></blockquote><p>` + html.EscapeString(said) + `</p>`}}
+	return a
+}
+
+// Mentioning adds another person's mention at the end of a message.
+func Mentioning(a map[string]any, p Person) map[string]any {
+	at := "<at>" + p.Name + "</at>"
+	a["text"] = a["text"].(string) + " " + at
+	list, _ := a["entities"].([]any)
+	a["entities"] = append(list, map[string]any{"type": "mention", "text": at, "mentioned": map[string]any{"id": p.ID, "name": p.Name}})
+	return a
+}
+
+// Edit is what comes when a message is edited, Undelete when it is brought back, Erase
+// when it is deleted [edit]: with the message's own id.
+func Edit(a map[string]any, text string) map[string]any {
+	return event(a, "messageUpdate", "editMessage", text)
+}
+
+// Undelete is described at Edit.
+func Undelete(a map[string]any) map[string]any {
+	return event(a, "messageUpdate", "undeleteMessage", a["text"].(string))
+}
+
+// Erase is described at Edit.
+func Erase(a map[string]any) map[string]any {
+	return event(a, "messageDelete", "softDeleteMessage", "")
+}
+
+func event(a map[string]any, kind, what, text string) map[string]any {
+	b := maps.Clone(a)
+	data := maps.Clone(a["channelData"].(map[string]any))
+	data["eventType"] = what
+	b["type"], b["channelData"], b["text"] = kind, data, text
+	delete(b, "attachments")
+	return b
 }
 
 // Install is what comes when the app is added to a private chat or a team.
@@ -695,4 +823,25 @@ func answer(w http.ResponseWriter, status int, body any) {
 
 func refuse(w http.ResponseWriter, status int, code string) {
 	answer(w, status, map[string]any{"error": map[string]string{"code": code, "message": code}})
+}
+
+// Ours makes every tenant in a recorded activity the bot's own, so that it is not
+// skipped as foreign.
+func Ours(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			Ours(x)
+		}
+	case map[string]any:
+		for key, x := range v {
+			if key == "tenantId" {
+				v[key] = Tenant
+			}
+			if tenant, ok := x.(map[string]any); ok && key == "tenant" {
+				tenant["id"] = Tenant
+			}
+			Ours(v[key])
+		}
+	}
 }

@@ -2,7 +2,6 @@
 // bleve, on the same questions in the same run.
 //
 //	go run ./bench-match [-banking77 DIR] [-folder DIR] [-dev FILE] [-quick]
-//	                 [-embeddings URL -model NAME]
 package main
 
 import (
@@ -19,9 +18,10 @@ import (
 	"time"
 
 	"canteen/knowledge"
-	"canteen/knowledge/embed"
 	"canteen/knowledge/match"
 	"canteen/knowledge/match/bench/data"
+	"canteen/knowledge/match/encoder"
+	"canteen/knowledge/match/encoder/minilm"
 )
 
 // answer is what a matcher says: documents best first, and how sure it is that
@@ -57,16 +57,11 @@ func main() {
 	folder := flag.String("folder", "", "knowledge folder (default: knowledge above)")
 	dev := flag.String("dev", "", "questions about the folder (default: shared/questions/dev.tsv above)")
 	quick := flag.Bool("quick", false, "leave bleve out")
-	server := flag.String("embeddings", "", "address of an embeddings server, up to and with /v1: a further rival, ours reranked by it")
-	model := flag.String("model", "", "its model")
 	only := flag.String("only", "", "run sets whose name contains this")
 	flag.Parse()
-	rivals := []matcher{ours("ours", true), ours("ours, not fitted", false), {"BM25", loadBM25}}
+	rivals := []matcher{ours("ours", true), ours("ours, words alone", false), {"BM25", loadBM25}}
 	if !*quick {
 		rivals = append(rivals, matcher{"bleve", loadBleve})
-	}
-	if *server != "" {
-		rivals = append(rivals, reranked(embed.New(embed.Config{URL: *server, Model: *model})))
 	}
 	var sets []set
 	if dir, err := data.Find(*bank, "shared/bench/banking77"); err != nil {
@@ -213,20 +208,42 @@ func area(pos, neg []float64) float64 {
 	return sum / float64(len(pos)) / float64(len(neg))
 }
 
-func ours(name string, fitted bool) matcher {
+// ours is this project's matcher, by words and meaning or by words alone. Its fit has
+// the time that encoding took.
+func ours(name string, understands bool) matcher {
 	return matcher{name, func(docs []match.Document, lex match.Lexicon) (func(string) answer, time.Duration, error) {
 		ix := match.Build(docs, lex)
 		t := time.Now()
-		var fit time.Duration
-		if fitted {
-			f, err := ix.Fit(context.Background())
+		ix, err := ix.Fit(context.Background())
+		if err != nil {
+			return nil, 0, err
+		}
+		if understands {
+			e, err := minilm.Load()
 			if err != nil {
 				return nil, 0, err
 			}
-			ix, fit = f, time.Since(t)
+			if ix, err = ix.Understand(context.Background(), e, encoded); err != nil {
+				return nil, 0, err
+			}
+			encoded = append(encoded, match.VectorFile(ix.Vectors()))
 		}
-		return asks(ix), fit, nil
+		return asks(ix), time.Since(t), nil
 	}}
+}
+
+// encoded are the vectors of the sets before: they are the same texts.
+var encoded files
+
+type files []match.VectorFile
+
+func (f files) Find(k encoder.Key) *encoder.Stored {
+	for _, v := range f {
+		if s := v.Find(k); s != nil {
+			return s
+		}
+	}
+	return nil
 }
 
 func asks(ix *match.Index) func(string) answer {
@@ -241,24 +258,6 @@ func asks(ix *match.Index) func(string) answer {
 		}
 		return a
 	}
-}
-
-// reranked is ours with the word of an embeddings server; its fit has the time that
-// the phrasings took.
-func reranked(server *embed.Server) matcher {
-	return matcher{"ours, reranked", func(docs []match.Document, lex match.Lexicon) (func(string) answer, time.Duration, error) {
-		t := time.Now()
-		ix, err := match.Build(docs, lex).Fit(context.Background())
-		if err != nil {
-			return nil, 0, err
-		}
-		r, err := server.Learn(context.Background(), docs)
-		if err != nil {
-			return nil, 0, err
-		}
-		ix = ix.Reranked(r)
-		return asks(ix), time.Since(t), nil
-	}}
 }
 
 func is(want string) func(string) bool { return func(id string) bool { return id == want } }

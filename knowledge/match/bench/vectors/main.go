@@ -45,7 +45,7 @@ const (
 func main() {
 	glove := flag.NewFlagSet("texts", flag.ExitOnError)
 	in := glove.String("glove", "", "JSON of GloVe, for its words in order of frequency")
-	eng := glove.String("english", "../words/english.txt.gz", "words of English")
+	eng := glove.String("english", "../../text/words/english.txt.gz", "words of English")
 	wordnet := glove.String("wordnet", "/usr/share/wordnet", "folder of WordNet's data files")
 	fit := flag.NewFlagSet("fit", flag.ExitOnError)
 	texts := fit.String("texts", "", "texts, one a line, the words first")

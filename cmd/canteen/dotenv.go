@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/joho/godotenv"
+	"github.com/sahilm/fuzzy"
+)
+
+// dotenv has the settings of a file, for flags whose variable the environment does
+// not set.
+type dotenv map[string]string
+
+// dollar stands for $ while the file is read: godotenv would put the values of other
+// variables in its place, and a password loses its middle.
+const dollar = "\uE000"
+
+// readEnv reads a file of settings; none is there is fine. What is wrong with it is
+// never quoted: the file holds secrets.
+func readEnv(path string) (dotenv, error) {
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s cannot be read: check its permissions", path)
+	}
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, fmt.Errorf("%s is in UTF-16: save it as UTF-8 (in Notepad: Save as, Encoding; in PowerShell: Set-Content -Encoding utf8)", path)
+	}
+	data = bytes.ReplaceAll(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")), []byte("$"), []byte(dollar))
+	values, err := godotenv.UnmarshalBytes(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: each line must be NAME=value, with quotes around a value that has spaces or #", path)
+	}
+	for name, v := range values {
+		values[name] = strings.ReplaceAll(v, dollar, "$")
+	}
+	return values, nil
+}
+
+// Validate implements kong.Resolver.
+func (dotenv) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver.
+func (d dotenv) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Tag.Envs {
+		if v, ok := d[name]; ok && strings.TrimSpace(v) != "" {
+			return v, nil
+		}
+	}
+	return nil, nil
+}
+
+// unknown is a name that looks like a setting and is none.
+type unknown struct{ name, say string }
+
+// unknownSettings finds the names in the file that are no settings, and those in the
+// environment that are nearly one.
+func unknownSettings(model *kong.Application, file dotenv, environ []string) (list []unknown) {
+	known := map[string]bool{}
+	for _, command := range model.Leaves(true) {
+		for _, group := range command.AllFlags(false) {
+			for _, flag := range group {
+				for _, name := range flag.Tag.Envs {
+					known[name] = true
+				}
+			}
+		}
+	}
+	names := slices.Sorted(maps.Keys(known))
+	for _, name := range slices.Sorted(maps.Keys(file)) {
+		if known[name] {
+			continue
+		}
+		say := "stands in .env and is not a setting of Canteen"
+		if near := nearest(name, names); near != "" {
+			say += ": did you mean " + near + "?"
+		}
+		list = append(list, unknown{name, say})
+	}
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if near := nearest(name, names); !known[name] && file[name] == "" && near != "" {
+			list = append(list, unknown{name, "is set and is not a setting of Canteen: did you mean " + near + "?"})
+		}
+	}
+	return list
+}
+
+// nearest is the name of which another lacks a letter or two, or has as many more,
+// in whatever case; or "".
+func nearest(name string, names []string) string {
+	for _, k := range names {
+		if d := len(k) - len(name); d < -2 || d > 2 || len(k) < 6 {
+			continue
+		}
+		short, long := name, k
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		if len(fuzzy.Find(short, []string{long})) > 0 {
+			return k
+		}
+	}
+	return ""
+}

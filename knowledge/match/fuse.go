@@ -1,0 +1,186 @@
+package match
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// scratch is what one question needs while it is ranked by words and meaning.
+type scratch struct {
+	words   *wordScratch
+	lanes   *laneScratch
+	vector  []float32 // of the question; nil for words alone
+	cosines []float32 // by phrasing
+	answers []float32 // by document
+	like    []likeness
+	fused   []fusion // by document, then best first
+	right   float64  // probability that the first is right
+	any     float64  // that any is
+	alarm   float64  // that it is an emergency
+}
+
+func (ix *Index) newScratch() *scratch {
+	s := &scratch{words: ix.words.newScratch(), fused: make([]fusion, len(ix.docs))}
+	if m := ix.meaning; m != nil {
+		s.cosines, s.answers, s.like = make([]float32, m.phrasings.Len()), make([]float32, len(ix.docs)), make([]likeness, len(ix.docs))
+	}
+	if ix.lanes != nil {
+		s.lanes = ix.lanes.newScratch()
+	}
+	return s
+}
+
+// fusion is a document and what speaks for it.
+type fusion struct {
+	doc   int
+	words float32 // its score by words less that of the best; 0 at most
+	score float64
+	p     float64 // share of the ranking's probability
+}
+
+const (
+	// What a document's score by words is that is not among the candidates, below the
+	// last of these, and at the least.
+	unlisted  = 1
+	wordFloor = 12
+)
+
+// The spread of each likeness over documents, so that all speak in the same measure.
+const (
+	expectedSpread = .087
+	topSpread      = .100
+	nearestSpread  = .107
+	answerSpread   = .102
+)
+
+// fusionFeatures are what a document's score is made of: see fusionWeights.
+type fusionFeatures [13]float64
+
+// features of document d: each likeness less that of the best document. Few is 1 for
+// a document with 4 phrasings or fewer, and less the more it has.
+func (ix *Index) features(s *scratch, d int, words float64, best *likeness) fusionFeatures {
+	l := &s.like[d]
+	sure := s.words.right
+	few := 4 / math.Max(4, float64(ix.meaning.count(d)))
+	expected := float64(l.expected-best.expected) / expectedSpread
+	answer := float64(l.answer-best.answer) / answerSpread
+	top := float64(l.top-best.top) / topSpread
+	nearest := float64(l.nearest-best.nearest) / nearestSpread
+	soft := float64(l.soft - best.soft)
+	return fusionFeatures{words, sure * words, few, few * expected, few * answer, top, sure * top, expected, answer, nearest, soft, few * soft, sure * soft}
+}
+
+// fusionWeights were fitted by FitFusion: see NOTES.md.
+var fusionWeights = fusionFeatures{0.117, 0.123, 5.292, 0.459, 0.470, 0.620, -0.479, -0.452, 0.016, 0.603, 0.650, -0.266, 0.047}
+
+// rank leaves the documents in s.fused, best first, and how sure to be of them.
+func (ix *Index) rank(s *scratch, question string) {
+	s.vector, s.alarm = nil, 0
+	ix.rankDocuments(s, question)
+	if ix.lanes != nil {
+		s.alarm = ix.lanes.alarm(s.lanes, question, s.vector, s.cosines)
+		s.right, s.any = s.right*(1-s.alarm), s.any*(1-s.alarm)
+	}
+}
+
+func (ix *Index) rankDocuments(s *scratch, question string) {
+	w := s.words
+	ix.words.rank(w, question)
+	w.right, w.any = 0, 0
+	if len(w.top) > 0 {
+		w.right, w.any = ix.words.cal.judge(w)
+	}
+	s.right, s.any = w.right, w.any
+	if ix.meaning == nil || len(ix.docs) == 0 {
+		return
+	}
+	ix.meaning.compare(s, question, w.mended)
+	best := ix.best(s)
+	s.fused = s.fused[:0]
+	floor := float32(-4)
+	if n := len(w.top); n > 0 {
+		floor = max(w.top[n-1].z-w.top[0].z-unlisted, -wordFloor)
+	}
+	for d := range ix.docs {
+		s.fused = append(s.fused, fusion{doc: d, words: floor})
+	}
+	for i := range w.top {
+		if d := ix.doc[w.top[i].doc]; d >= 0 {
+			s.fused[d].words = max(w.top[i].z-w.top[0].z, -wordFloor)
+		}
+	}
+	for i := range s.fused {
+		f := &s.fused[i]
+		for k, x := range ix.features(s, f.doc, float64(f.words), &best) {
+			f.score += fusionWeights[k] * x
+		}
+	}
+	slices.SortStableFunc(s.fused, func(a, b fusion) int { return cmp.Compare(b.score, a.score) })
+	sum := 0.
+	for i := range s.fused {
+		s.fused[i].p = math.Exp(s.fused[i].score - s.fused[0].score)
+		sum += s.fused[i].p
+	}
+	for i := range s.fused {
+		s.fused[i].p /= sum
+	}
+	s.right, s.any = ix.judge(s)
+}
+
+// best is the greatest of each likeness.
+func (ix *Index) best(s *scratch) likeness {
+	best := s.like[0]
+	for _, l := range s.like {
+		best.expected, best.top = max(best.expected, l.expected), max(best.top, l.top)
+		best.nearest, best.answer, best.soft = max(best.nearest, l.nearest), max(best.answer, l.answer), max(best.soft, l.soft)
+	}
+	return best
+}
+
+// result turns what rank left into at most n candidates.
+func (ix *Index) result(s *scratch, n int) Result {
+	var r Result
+	switch {
+	case ix.meaning == nil:
+		r = ix.words.result(s.words, n, ix.doc)
+		for i := range r.Candidates {
+			r.Candidates[i].Confidence *= 1 - s.alarm
+		}
+		r.Covered *= 1 - s.alarm
+	case len(s.fused) > 0:
+		r = ix.fusedResult(s, n)
+	}
+	if ix.lanes != nil {
+		r.Alarm, r.Lanes = s.alarm, ix.lanes.found(s.lanes, s.alarm, maxLanes)
+	}
+	return r
+}
+
+// maxLanes is how many lanes a result has.
+const maxLanes = 3
+
+func (ix *Index) fusedResult(s *scratch, n int) Result {
+	var r Result
+	rest := 1 - s.fused[0].p
+	r.Candidates = make([]Candidate, 0, min(n, len(s.fused)))
+	least := s.right
+	for i := range s.fused {
+		f := &s.fused[i]
+		c := s.right
+		if i > 0 {
+			c = 0
+			if rest > 1e-9 {
+				c = (s.any - s.right) * f.p / rest
+			}
+		}
+		if ix.docs[f.doc].Covered {
+			r.Covered += c
+		}
+		if i < n {
+			least = min(least, c)
+			r.Candidates = append(r.Candidates, Candidate{ID: ix.docs[f.doc].ID, Confidence: least, Phrasing: s.like[f.doc].phrasing})
+		}
+	}
+	return r
+}

@@ -1,0 +1,287 @@
+package match
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"canteen/knowledge/match/encoder"
+	"canteen/knowledge/text"
+)
+
+// lanes tell whether a question is an emergency, and of which lane. They are learnt
+// from examples: what people say in each lane, and as much of what is none, however
+// alarming its words. Lanes take no part in the ranking.
+//
+// Three things speak for an emergency, in log-odds: the words (a logistic regression
+// over words, pairs of words and parts of words), the meaning (one over the vector),
+// and the nearness of examples (those of lanes against all others, each counting the
+// more the liker it is). Which lane it is, the same three say.
+type lanes struct {
+	ids   []string // in the order of the documents
+	count []int    // examples of each
+	read  *text.Reader
+
+	idf   []float32 // by hashed feature
+	words []float32 // by hashed feature, and the bias at the end
+	which []float32 // by lane, a row each of hashed features
+	alone scale     // of the words alone
+
+	meant   *laneMeaning
+	encoder string // the id of the encoder whose vectors meant is of
+	both    scale  // of all three
+}
+
+// laneMeaning is what lanes know of vectors.
+type laneMeaning struct {
+	linear []float32 // encoder.Size, and the bias at the end
+	which  []float32 // by lane, a row each of encoder.Size, and a bias
+	table  *encoder.Table
+	lane   []int16 // by row of table, the lane; -1: none
+	first  []int   // by lane, into table
+}
+
+// scale turns a sum of log-odds into the probability that it stands for.
+type scale struct{ Factor, Bias float64 }
+
+func (s scale) at(z float64) float64 { return 1 / (1 + math.Exp(-s.Factor*z-s.Bias)) }
+
+// The least number of examples of lanes for which a scale is fitted; fewer use these,
+// which are about those of the built-in folder, and in doubt raise no alarm.
+const laneExamples = 150
+
+var (
+	scaleAlone = scale{.67, -2.5}
+	scaleBoth  = scale{.55, -1.5}
+)
+
+const (
+	laneBits    = 16 // of hashed features
+	laneSharp   = 20 // how much likeness counts: exp(laneSharp · cosine)
+	laneLinear  = .5 // share of the regression over vectors
+	laneCertain = .5 // of the log-odds of one lane against the others
+)
+
+// hashed is a text's features: places and values.
+type hashed struct {
+	at    []uint32
+	value []float32
+}
+
+// features appends a text's words and pairs of them, and the 3 to 5 letters in a row of
+// each word, as tf-idf: each kind of length 1. Without idf, they are counts.
+func (l *lanes) features(h *hashed, s string) {
+	h.at, h.value = h.at[:0], h.value[:0]
+	if len(s) > maxLaneText {
+		s = s[:maxLaneText]
+	}
+	words := l.read.Plain(s)
+	was := uint32(0)
+	for i, w := range words {
+		x := hash(2166136261, w)
+		h.add(x)
+		if i > 0 {
+			h.add(hash(was^0x9e3779b9, w))
+		}
+		was = x
+	}
+	cut := h.gather(0)
+	for _, w := range words {
+		p := []byte(" " + w + " ")
+		for n := 3; n <= 5; n++ {
+			for i := 0; i+n <= len(p); i++ {
+				h.add(hash(uint32(n)*16777619, string(p[i:i+n])))
+			}
+		}
+	}
+	end := h.gather(cut)
+	if l.idf != nil {
+		h.weigh(l.idf, 0, cut)
+		h.weigh(l.idf, cut, end)
+	}
+}
+
+// maxLaneText is what is read of a question, in bytes.
+const maxLaneText = 20_000
+
+func hash(seed uint32, s string) uint32 {
+	for i := range len(s) {
+		seed = (seed ^ uint32(s[i])) * 16777619
+	}
+	return seed
+}
+
+func (h *hashed) add(x uint32) {
+	h.at = append(h.at, (x^x>>laneBits)&(1<<laneBits-1))
+}
+
+// gather brings the same places after from together, and sets their values to how often
+// they are there; it gives the end.
+func (h *hashed) gather(from int) int {
+	own := h.at[from:]
+	slices.Sort(own)
+	n := 0
+	for i := 0; i < len(own); n++ {
+		k := i
+		for k < len(own) && own[k] == own[i] {
+			k++
+		}
+		own[n] = own[i]
+		h.value = append(h.value, float32(k-i))
+		i = k
+	}
+	h.at = h.at[:from+n]
+	return from + n
+}
+
+func (h *hashed) weigh(idf []float32, from, to int) {
+	sum := float32(0)
+	for i := from; i < to; i++ {
+		h.value[i] = (1 + float32(math.Log(float64(h.value[i])))) * idf[h.at[i]]
+		sum += h.value[i] * h.value[i]
+	}
+	if sum > 0 {
+		f := float32(1 / math.Sqrt(float64(sum)))
+		for i := from; i < to; i++ {
+			h.value[i] *= f
+		}
+	}
+}
+
+func (h *hashed) dot(w []float32) (sum float32) {
+	for i, at := range h.at {
+		sum += h.value[i] * w[at]
+	}
+	return sum
+}
+
+// laneScratch is what one question needs.
+type laneScratch struct {
+	hashed  hashed
+	cosines []float32
+	near    []int // by lane, its example that is most like the question
+	log     []float64
+}
+
+func (l *lanes) newScratch() *laneScratch {
+	s := &laneScratch{near: make([]int, len(l.ids)), log: make([]float64, len(l.ids))}
+	if l.meant != nil && l.meant.table != nil {
+		s.cosines = make([]float32, l.meant.table.Len())
+	}
+	return s
+}
+
+// alarm gives the probability that a question is an emergency, and leaves in s.log the
+// log-odds of each lane, so far as they differ. The vector is nil for words alone; the
+// nearness of the phrasings of other documents is theirs.
+func (l *lanes) alarm(s *laneScratch, question string, v []float32, others []float32) float64 {
+	l.features(&s.hashed, question)
+	z := float64(s.hashed.dot(l.words) + l.words[1<<laneBits])
+	m := l.meant
+	if v == nil || m == nil || m.table == nil {
+		alarm := l.alone.at(z)
+		if alarm >= laneLeast {
+			l.tell(s)
+			clear(s.near)
+		}
+		return alarm
+	}
+	m.table.Compare(v, s.cosines)
+	z += m.near(s.cosines, others, nil, 0)
+	alarm := l.both.at(z + laneLinear*float64(dot(v, m.linear[:encoder.Size])+m.linear[encoder.Size]))
+	if alarm >= laneLeast {
+		l.tell(s)
+		m.tell(s, v)
+	}
+	return alarm
+}
+
+// laneLeast is the least probability of an emergency at which it is looked which one it
+// is: that takes longer than all else.
+const laneLeast = .02
+
+// tell sets what words say of which lane it is.
+func (l *lanes) tell(s *laneScratch) {
+	const row = 1 << laneBits
+	for i := range l.ids {
+		s.log[i] = float64(s.hashed.dot(l.which[i*row : (i+1)*row]))
+	}
+	logSoftmax(s.log)
+}
+
+// near is the log-odds of lanes by the nearness of examples. Examples of a fold are left
+// out; fold may be nil.
+func (m *laneMeaning) near(cosines, others []float32, fold []int8, out int8) float64 {
+	var in, not float64
+	for k, c := range cosines {
+		if fold != nil && fold[k] == out {
+			continue
+		}
+		x := math.Exp(laneSharp * float64(c-1))
+		if m.lane[k] >= 0 {
+			in += x
+		} else {
+			not += x
+		}
+	}
+	for _, c := range others {
+		not += math.Exp(laneSharp * float64(c-1))
+	}
+	return math.Log((in + 1e-12) / (not + 1e-12))
+}
+
+// tell adds what vectors say of which lane it is, and sets the examples that are
+// nearest.
+func (m *laneMeaning) tell(s *laneScratch, v []float32) {
+	log, cosines := s.log, s.cosines
+	meant, near := make([]float64, len(log)), make([]float64, len(log))
+	for i := range log {
+		row := m.which[i*(encoder.Size+1):]
+		meant[i] = float64(dot(v, row[:encoder.Size]) + row[encoder.Size])
+		sum := 0.
+		s.near[i] = 0
+		for k := m.first[i]; k < m.first[i+1]; k++ {
+			sum += math.Exp(laneSharp * float64(cosines[k]-1))
+			if cosines[k] > cosines[m.first[i]+s.near[i]] {
+				s.near[i] = k - m.first[i]
+			}
+		}
+		near[i] = math.Log(sum/float64(max(1, m.first[i+1]-m.first[i])) + 1e-12)
+	}
+	logSoftmax(meant)
+	logSoftmax(near)
+	for i := range log {
+		log[i] += meant[i] + near[i]
+	}
+}
+
+func logSoftmax(z []float64) {
+	top, sum := math.Inf(-1), 0.
+	for _, x := range z {
+		top = max(top, x)
+	}
+	for _, x := range z {
+		sum += math.Exp(x - top)
+	}
+	for i := range z {
+		z[i] -= top + math.Log(sum)
+	}
+}
+
+// found gives the lanes that a question may be, best first: their confidences sum to the
+// alarm.
+func (l *lanes) found(s *laneScratch, alarm float64, n int) []Candidate {
+	if alarm < laneLeast {
+		return nil
+	}
+	for i := range s.log {
+		s.log[i] *= laneCertain
+	}
+	logSoftmax(s.log)
+	all := make([]Candidate, len(l.ids))
+	for i, id := range l.ids {
+		all[i] = Candidate{ID: id, Confidence: alarm * math.Exp(s.log[i]), Phrasing: s.near[i]}
+	}
+	slices.SortStableFunc(all, func(a, b Candidate) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	return all[:min(n, len(all))]
+}

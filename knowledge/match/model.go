@@ -1,0 +1,173 @@
+package match
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"math"
+
+	"canteen/knowledge/match/encoder"
+)
+
+// modelVersion changes with anything that changes what a fit gives.
+const modelVersion = 3
+
+// ErrModel means that a kept model is of other documents, or damaged: fit anew.
+var ErrModel = errors.New("the kept model is not of these documents")
+
+// ModelKey names what a fit depends on: the documents, the lexicon, and the fitting
+// itself.
+func ModelKey(docs []Document, lex Lexicon) [32]byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n%#v\n", modelVersion, sorted(lex))
+	for _, d := range docs {
+		fmt.Fprintf(h, "%q %q %t %t %t %q\n", d.ID, d.Answer, d.Covered, d.Lane, d.Harmless, d.Phrasings)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// sorted is a lexicon whose printed form does not depend on the order of a map.
+func sorted(lex Lexicon) any {
+	speech := fmt.Sprint(lex.Textspeak) // printed in the order of keys
+	lex.Textspeak = nil
+	return struct {
+		Lexicon
+		Speech string
+	}{lex, speech}
+}
+
+// kept is a fitted model as it is written down. Weights are in steps of a scale, as
+// the fit itself rounds them, so that what is read back ranks as what was fitted.
+type kept struct {
+	Key        [32]byte
+	Words      steps // by posting
+	Sense      steps
+	Calibrator calibrator
+	Encoder    string // the encoder's id; "" without one
+	Soft       steps  // under that encoder
+	Bias       steps
+	Lanes      *keptLanes // nil where there are none
+}
+
+// keptLanes are lanes as they are written down.
+type keptLanes struct {
+	Idf, Words, Which  steps
+	Linear, WhichMeant steps // under the encoder
+	Alone, Both        scale
+}
+
+func keepLanes(l *lanes) *keptLanes {
+	if l == nil {
+		return nil
+	}
+	k := &keptLanes{Idf: inSteps(l.idf), Words: inSteps(l.words), Which: inSteps(l.which), Alone: l.alone, Both: l.both}
+	if l.meant != nil {
+		k.Linear, k.WhichMeant = inSteps(l.meant.linear), inSteps(l.meant.which)
+	}
+	return k
+}
+
+// restore gives the lanes back; nil where they are not those of the index. Those under
+// another encoder know words alone.
+func (k *keptLanes) restore(ix *Index, encoderID string) *lanes {
+	l := newLanes(ix.special, ix.lex)
+	if l == nil || k == nil || len(k.Idf.Values) != 2<<laneBits || len(k.Words.Values) != 2<<laneBits+2 || len(k.Which.Values) != len(l.ids)*2<<laneBits {
+		return nil
+	}
+	l.idf, l.words, l.which, l.alone = k.Idf.numbers(), k.Words.numbers(), k.Which.numbers(), k.Alone
+	if encoderID != "" && len(k.Linear.Values) == 2*(encoder.Size+1) && len(k.WhichMeant.Values) == 2*len(l.ids)*(encoder.Size+1) {
+		l.encoder, l.both = encoderID, k.Both
+		l.meant = &laneMeaning{linear: k.Linear.numbers(), which: k.WhichMeant.numbers()}
+	}
+	return l
+}
+
+// steps are numbers in 16 bits.
+type steps struct {
+	Scale  float32
+	Values []byte
+}
+
+func inSteps(x []float32) steps {
+	top := float32(0)
+	for _, v := range x {
+		top = max(top, v, -v)
+	}
+	s := steps{Scale: top / math.MaxInt16, Values: make([]byte, 0, 2*len(x))}
+	if top == 0 {
+		s.Scale = 1
+	}
+	for _, v := range x {
+		s.Values = binary.LittleEndian.AppendUint16(s.Values, uint16(int16(math.Round(float64(v/s.Scale)))))
+	}
+	return s
+}
+
+func (s steps) numbers() []float32 {
+	x := make([]float32, len(s.Values)/2)
+	for i := range x {
+		x[i] = s.Scale * float32(int16(binary.LittleEndian.Uint16(s.Values[2*i:])))
+	}
+	return x
+}
+
+// round brings numbers to what they are read back as.
+func round(x []float32) { copy(x, inSteps(x).numbers()) }
+
+// KeyOf is the key under which a model was kept, and the id of the encoder whose
+// vectors it knows; zero of what is none.
+func KeyOf(model []byte) (key [32]byte, encoderID string) {
+	var k kept
+	_ = gob.NewDecoder(bytes.NewReader(model)).Decode(&k) // what cannot be read has no key
+	return k.Key, k.Encoder
+}
+
+// Model is what was fitted, to be kept under its key. It needs a fitted index.
+func (ix *Index) Model(key [32]byte) ([]byte, error) {
+	w := ix.words.model
+	k := kept{Key: key, Calibrator: ix.words.cal, Sense: inSteps(w.dense)}
+	weights := make([]float32, len(w.both))
+	for i, p := range w.both {
+		weights[i] = p.sm
+	}
+	k.Words = inSteps(weights)
+	if m := ix.meaning; m != nil {
+		k.Encoder, k.Soft, k.Bias = m.encoder.ModelID(), inSteps(m.soft.weights), inSteps(m.soft.bias)
+	}
+	k.Lanes = keepLanes(ix.lanes)
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(k); err != nil {
+		return nil, fmt.Errorf("keep the model: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Restore makes the fitted index of a kept model: the key says of which documents it
+// is. What the model knows of vectors is used by Understand, with the encoder of that id.
+func (ix *Index) Restore(key [32]byte, model []byte, encoderID string) (*Index, error) {
+	var k kept
+	if err := gob.NewDecoder(bytes.NewReader(model)).Decode(&k); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	w := ix.words
+	if k.Key != key || len(k.Words.Values) != 2*len(w.inv.doc) || len(k.Sense.Values) != 2*len(w.mean) ||
+		len(k.Soft.Values) != 0 && (len(k.Bias.Values) != 2*len(ix.docs) || len(k.Soft.Values) != 2*len(ix.docs)*encoder.Size) {
+		return nil, ErrModel
+	}
+	id := ""
+	if k.Encoder == encoderID {
+		id = encoderID
+	}
+	l := k.Lanes.restore(ix, id)
+	if l == nil && newLanes(ix.special, ix.lex) != nil {
+		return nil, ErrModel
+	}
+	out := ix.with(ix.docs, w.with(newSoftmax(k.Words.numbers(), w.inv.bm, k.Sense.numbers()), k.Calibrator), ix.meaning, l)
+	if k.Encoder == encoderID && len(k.Soft.Values) > 0 {
+		out.soft = &soft{k.Soft.numbers(), k.Bias.numbers()}
+	}
+	return out, nil
+}
