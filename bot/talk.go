@@ -101,7 +101,7 @@ func (t *turn) heard(ctx context.Context) error {
 // keptBack tells whether words go to comms by a press alone, since they may be of the
 // asker's own crisis, or follow one; then it has said so.
 func (t *turn) keptBack(th Thought) bool {
-	if !t.quiet() && !t.b.policy.private(th.Found) {
+	if !t.quiet() && !t.b.policy.private(t.base, th.Found) {
 		return false
 	}
 	t.hidden = true
@@ -476,7 +476,7 @@ func (t *turn) feedback(q *Question, p Press) bool {
 	if t.read.lane() != nil {
 		return true
 	}
-	if t.b.policy.private(t.read.Found) {
+	if t.b.policy.private(t.base, t.read.Found) {
 		return false // what may be a crisis goes to comms by a press alone
 	}
 	about := ""

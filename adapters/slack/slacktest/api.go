@@ -192,7 +192,7 @@ func (s *Slack) call(method, token string, form url.Values) (object, refused) {
 	}
 	switch method {
 	case "conversations.info":
-		return object{"channel": object{"id": ch.ID, "name": ch.Name, "is_channel": !ch.Private, "is_private": ch.Private, "is_ext_shared": ch.Shared, "is_archived": ch.Archived, "is_member": slices.Contains(ch.Members, s.BotUser)}}, ""
+		return object{"channel": object{"id": ch.ID, "name": ch.Name, "is_channel": !ch.Private, "is_private": ch.Private, "is_mpim": strings.HasPrefix(ch.Name, "mpdm-"), "is_ext_shared": ch.Shared, "is_archived": ch.Archived, "is_member": slices.Contains(ch.Members, s.BotUser)}}, ""
 	case "conversations.members":
 		return page(ch.Members, form)
 	case "conversations.history", "conversations.replies":

@@ -115,7 +115,7 @@ func (s *Slack) Edit(user, channel, ts, text string) {
 	m.Text = text
 	now := s.inner(m)
 	now["edited"] = object{"user": user, "ts": s.ts()}
-	e := object{"type": "message", "subtype": "message_changed", "hidden": true, "channel": channel, "channel_type": channelType(channel), "ts": s.ts(), "event_ts": s.ts(), "message": now, "previous_message": was}
+	e := object{"type": "message", "subtype": "message_changed", "hidden": true, "channel": channel, "channel_type": s.channelType(channel), "ts": s.ts(), "event_ts": s.ts(), "message": now, "previous_message": was}
 	history := slices.Contains(s.scopes, "channels:history") || strings.HasPrefix(channel, "D")
 	mention := strings.Contains(text, "<@"+s.BotUser+">") && !strings.HasPrefix(channel, "D")
 	s.mu.Unlock()
@@ -135,14 +135,20 @@ func (s *Slack) Remove(channel, ts string) {
 	s.mu.Lock()
 	m := s.message(channel, ts)
 	m.Gone = true
-	e := object{"type": "message", "subtype": "message_deleted", "hidden": true, "channel": channel, "channel_type": channelType(channel), "ts": s.ts(), "event_ts": s.ts(), "deleted_ts": ts, "previous_message": s.inner(m)}
+	e := object{"type": "message", "subtype": "message_deleted", "hidden": true, "channel": channel, "channel_type": s.channelType(channel), "ts": s.ts(), "event_ts": s.ts(), "deleted_ts": ts, "previous_message": s.inner(m)}
 	s.mu.Unlock()
 	s.deliver(Event, s.Wrap(e))
 }
 
-func channelType(channel string) string {
-	if strings.HasPrefix(channel, "D") {
+// channelType is a channel's kind as events have it. The caller holds mu.
+func (s *Slack) channelType(channel string) string {
+	switch ch := s.channels[channel]; {
+	case strings.HasPrefix(channel, "D"):
 		return "im"
+	case ch != nil && strings.HasPrefix(ch.Name, "mpdm-"):
+		return "mpim"
+	case ch != nil && ch.Private:
+		return "group"
 	}
 	return "channel"
 }
@@ -162,7 +168,7 @@ func (s *Slack) say(user, channel, thread, text string, files []map[string]any) 
 	m := &Message{Channel: channel, TS: s.ts(), ThreadTS: thread, User: user, Text: text}
 	s.messages = append(s.messages, m)
 	member := slices.Contains(s.channels[channel].Members, s.BotUser)
-	history := slices.Contains(s.scopes, "channels:history")
+	history, kind := slices.Contains(s.scopes, "channels:history"), s.channelType(channel)
 	s.touch()
 	s.mu.Unlock()
 	if !member {
@@ -199,7 +205,7 @@ func (s *Slack) say(user, channel, thread, text string, files []map[string]any) 
 		s.deliver(Event, s.Wrap(event("app_mention", "")))
 	}
 	if history {
-		s.deliver(Event, s.Wrap(event("message", "channel")))
+		s.deliver(Event, s.Wrap(event("message", kind)))
 	}
 	return m.TS
 }

@@ -254,6 +254,19 @@ func (s *Slack) Messages(channel, user string) []Message {
 	return list
 }
 
+// Channels are those of which a user is a member.
+func (s *Slack) Channels(user string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for id, ch := range s.channels {
+		if slices.Contains(ch.Members, user) {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
 // unseen tells the messages to one person that Slack shows to nobody: those into a thread
 // without replies [ephemeral]. The caller holds mu.
 func (s *Slack) unseen(m *Message) bool {
@@ -290,7 +303,7 @@ func (s *Slack) Views(user string) []View {
 }
 
 // patience is how long a test waits for what has to come.
-const patience = 2 * time.Minute
+const patience = 15 * time.Second
 
 // Await gives the first message for which ok holds, as soon as there is one.
 func (s *Slack) Await(what string, ok func(Message) bool) Message {
