@@ -84,7 +84,7 @@ vectors: ## make the word vectors anew (installs WordNet and a sentence encoder;
 	cd knowledge/match/bench && go run ./vectors fit -texts $(CACHE)/texts.txt -teacher $(CACHE)/teacher.bin
 
 .PHONY: playground
-playground: ## drive the loop through the Microsoft 365 Agents Playground (installs it; its licence is for evaluation)
+playground: ## walk what people do all day through the Microsoft 365 Agents Playground (installs it; its licence is for evaluation)
 	npm install --prefix $(CACHE) --no-audit --no-fund --no-save --ignore-scripts @microsoft/m365agentsplayground@0.2.28
 	AGENTSPLAYGROUND=$(CACHE)/node_modules/.bin/agentsplayground go test -tags playground -run Playground -v ./adapters/teams
 

@@ -25,8 +25,7 @@ type world struct {
 	bot     *bot.Bot
 	store   *store.Store
 	folder  *knowledge.Folder
-	sent    func(bot.Delivery, bot.Posted, error) // when set, is told of each try
-	settled chan struct{}                         // one for each delivery that is known to be there
+	settled chan struct{} // one for each delivery that is known to be there
 }
 
 var (
@@ -73,7 +72,7 @@ func newWorld(t testing.TB, change ...func(*teams.Config)) *world {
 	}
 	members[teams.Name] = w.adapter
 	w.Connect(t, w.adapter.Handler())
-	outbox = bot.NewOutbox(bot.OutboxConfig{Queue: w.store, Senders: map[string]bot.Sender{teams.Name: sender{w}}, Undelivered: w.bot.Undelivered, Log: log,
+	outbox = bot.NewOutbox(bot.OutboxConfig{Queue: w.store, Senders: map[string]bot.Sender{teams.Name: w.adapter}, Undelivered: w.bot.Undelivered, Log: log,
 		Observe: func(string, bot.Outcome, time.Duration) { w.settled <- struct{}{} }})
 	done := make(chan struct{}, 2)
 	go func() { outbox.Run(ctx); done <- struct{}{} }()
@@ -88,17 +87,6 @@ func newWorld(t testing.TB, change ...func(*teams.Config)) *world {
 		}
 	})
 	return w
-}
-
-// sender is the adapter as the outbox has it.
-type sender struct{ w *world }
-
-func (s sender) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) {
-	p, err := s.w.adapter.Send(ctx, d)
-	if s.w.sent != nil {
-		s.w.sent(d, p, err)
-	}
-	return p, err
 }
 
 // config is a bot's that knows the fake platform.
