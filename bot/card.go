@@ -46,6 +46,9 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 			p.Facts = append(p.Facts, Fact{Label: "Asked in", Value: where, Link: e.Link})
 		}
 	}
+	if e.Anonymous && !e.ClaimedAt.IsZero() {
+		p.Facts = append(p.Facts, Fact{Label: "Asked by", Value: "somebody who asked without their name"})
+	}
 	if e.Holder.ID != "" {
 		p.Facts = append(p.Facts, Fact{Label: "With", Value: name(e.Holder), Person: e.Holder.ID})
 	}

@@ -248,7 +248,12 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	case topic != nil:
 		p.Title, p.Text = topic.Title, join(topic.Body, t.say("holding-topic", with))
 	}
-	if e.Open && !e.Urgent {
+	switch {
+	case e.Anonymous && e.Open:
+		p.Note = join(p.Note, t.say("anonymous-open", with))
+	case e.Anonymous:
+		p.Note = join(p.Note, t.say("anonymous", with))
+	case e.Open && !e.Urgent:
 		p.Note = t.say("open-channel", with)
 	}
 	if !e.Urgent {

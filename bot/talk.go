@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"canteen/knowledge"
+	"canteen/knowledge/match"
 	"canteen/knowledge/text"
 )
 
@@ -484,8 +485,10 @@ func (t *turn) feedback(q *Question, p Press) bool {
 		q = t.known.Last
 	}
 	if q != nil && q.Asker.ID == t.m.From.ID {
-		if e, ok := t.base.Entry(q.Entry); ok {
+		if e, ok := t.base.Entry(q.Entry); ok && q.Ref == 0 {
 			about = e.Title
+		} else if q.Ref != 0 {
+			about = q.Ref.String()
 		}
 	}
 	if e := t.known.Escalation; e != nil && e.Asker.ID == t.m.From.ID {
@@ -569,15 +572,14 @@ func (t *turn) choose(ctx context.Context, q Question, id string) error {
 // notMeant offers what came next to the answer that was wrong.
 func (t *turn) notMeant(q Question) error {
 	wrong, left := q.Entry, 0.0
+	q.Candidates = slices.DeleteFunc(slices.Clone(q.Candidates), func(c match.Candidate) bool { return c.ID == wrong }) // it is not offered again
 	for _, c := range q.Candidates {
-		if c.ID != wrong {
-			left += c.Confidence
-		}
+		left += c.Confidence
 	}
 	var options []*knowledge.Entry
 	for _, c := range q.Candidates { // as probable beside the others as the policy wants, now that one is out
 		e, ok := t.base.Entry(c.ID)
-		if ok && e.ID != wrong && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && c.Confidence >= t.b.policy.Offer*left && len(options) < maxOptions {
+		if ok && (e.Route == knowledge.Answered || e.Route == knowledge.Comms) && c.Confidence >= t.b.policy.Offer*left && len(options) < maxOptions {
 			options = append(options, e)
 		}
 	}

@@ -91,6 +91,9 @@ func TestChosen(t *testing.T) {
 	if answer.ID != first.ID {
 		t.Error("the answer does not take the place of the choice")
 	}
+	<-w.settled
+	w.press(nurse, answer, "Not what I meant") // what was wrong is not offered again
+	lacks(t, w.Await(t, nurse.Chat(), "I am sorry that was not it").Text(), "[Tweeting as a member of staff]", "["+title+"]")
 }
 
 // What is quoted is no part of the question, in either shape.
@@ -174,13 +177,19 @@ func TestThumbWithWords(t *testing.T) {
 	w.deliver(w.Say(nurse, "can I tweet about work"))
 	answer := w.Await(t, nurse.Chat(), "Tweeting")
 	<-w.settled
-	thumb := func(words, on string) {
-		feedback, _ := json.Marshal(map[string]string{"feedbackText": words})
-		a := w.Invoke(nurse, nurse.Chat(), "message/submitAction", map[string]any{"actionName": "feedback", "actionValue": map[string]any{"reaction": "dislike", "feedback": string(feedback)}})
+	thumbed := func(feedback, on string) {
+		a := w.Invoke(nurse, nurse.Chat(), "message/submitAction", map[string]any{"actionName": "feedback", "actionValue": map[string]any{"reaction": "dislike", "feedback": feedback}})
 		if on != "" {
 			a["replyToId"] = on
 		}
 		w.deliver(a)
+	}
+	thumb := func(words, on string) {
+		feedback, err := json.Marshal(map[string]string{"feedbackText": words})
+		if err != nil {
+			t.Fatal(err)
+		}
+		thumbed(string(feedback), on)
 	}
 	thumb("ward policy says otherwise", "")
 	shown := w.Await(t, teamstest.Channel, "ward policy says otherwise", "Tweeting as a member of staff")
@@ -188,11 +197,23 @@ func TestThumbWithWords(t *testing.T) {
 	thumb("it is out of date", answer.ID)
 	w.Await(t, teamstest.Channel, "it is out of date")
 	w.Await(t, nurse.Chat(), "I am sorry that was not it")
+	thumbed("not what it said last week", "") // not as documented
+	w.Await(t, teamstest.Channel, "not what it said last week")
 	thumb("I want to die", answer.ID)
 	w.Await(t, nurse.Chat(), "Help for you right now")
 	for _, m := range w.Messages(teamstest.Channel) {
 		lacks(t, m.Text(), "want to die")
 	}
+}
+
+// Words with a thumb that names no message are never said of another's answer.
+func TestThumbOnNothing(t *testing.T) {
+	w := newWorld(t)
+	w.install()
+	w.deliver(w.Say(nurse, tiktok))
+	w.Await(t, teamstest.Channel, "C-1 · waiting")
+	w.deliver(w.Invoke(nurse, nurse.Chat(), "message/submitAction", map[string]any{"actionName": "feedback", "actionValue": map[string]any{"reaction": "like", "feedback": `{"feedbackText":"thank you for that"}`}}))
+	w.Await(t, teamstest.Channel, "thank you for that", `"C-1"`)
 }
 
 func TestEditedAndDeleted(t *testing.T) {

@@ -113,7 +113,7 @@ func (a *Adapter) ping(ctx context.Context) (*mentions, error) {
 		return nil, nil
 	}
 	m := &mentions{}
-	names := []string{"Urgent:"}
+	var names []string
 	for _, x := range members {
 		// The text of the card and of the entity have to be the same, so nothing in a
 		// name can be escaped; what could format is left out.
@@ -121,7 +121,7 @@ func (a *Adapter) ping(ctx context.Context) (*mentions, error) {
 		names = append(names, at)
 		m.entities = append(m.entities, map[string]any{"type": "mention", "text": at, "mentioned": map[string]string{"id": x.ID, "name": x.Name}})
 	}
-	m.text = strings.Join(names, " ")
+	m.text = "Urgent: " + strings.Join(names, ", ")
 	return m, nil
 }
 

@@ -1049,14 +1049,16 @@ func (t *turn) thumbs() error {
 		Name  string `json:"actionName"`
 		Value struct {
 			Reaction string `json:"reaction"`
-			Feedback string `json:"feedback"` // JSON in a string
+			Feedback string `json:"feedback"` // JSON in a string, as documented
 		} `json:"actionValue"`
 	}
 	_ = json.Unmarshal(t.in.Value, &value) // what does not parse says nothing
 	var said struct {
 		Text string `json:"feedbackText"`
 	}
-	_ = json.Unmarshal([]byte(value.Value.Feedback), &said) // as above
+	if json.Unmarshal([]byte(value.Value.Feedback), &said) != nil {
+		said.Text = value.Value.Feedback // as the Agents Playground sends it
+	}
 	action, ok := map[string]bot.Action{"like": bot.ActHelped, "dislike": bot.ActNotMeant}[value.Value.Reaction]
 	words := strings.TrimSpace(said.Text)
 	if value.Name != "feedback" || !ok || t.in.ReplyToID == "" && words == "" {

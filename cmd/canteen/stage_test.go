@@ -13,11 +13,13 @@ import (
 
 // stage is a platform on which people talk to a running Canteen. Everybody is called by
 // their first name: nina and pete ask, carol and chris are of comms. Places are
-// "privately", "in the ward" and those of audience_test.go.
+// "privately", "to comms", "in the ward" and the others of TestWhoReadsWhat.
 type stage interface {
 	// says brings what somebody says; in a shared place it calls the bot, unless
 	// overheard is set: then it is a reply in the thread that they began there.
 	says(who, place, text string, overheard bool)
+	// threads tells whether a place has threads.
+	threads(place string) bool
 	// edits and deletes change the last thing that somebody said.
 	edits(who, text string)
 	deletes(who string)
@@ -122,6 +124,8 @@ func (s *slackStage) says(who, place, text string, overheard bool) {
 	s.last[who] = slacktest.Message{Channel: id, ThreadTS: thread, TS: s.h.slack.Say(slackPeople[who], id, thread, text)}
 }
 
+func (s *slackStage) threads(place string) bool { return place != "privately" }
+
 func (s *slackStage) edits(who, text string) {
 	m := s.last[who]
 	if !strings.HasPrefix(m.Channel, "D") {
@@ -135,6 +139,9 @@ func (s *slackStage) deletes(who string) { s.h.slack.Remove(s.last[who].Channel,
 func (s *slackStage) sees(who, place string, alone bool, words ...string) {
 	s.t.Helper()
 	channel, user := s.place(who, place), slackPeople[who]
+	for i, w := range words {
+		words[i] = strings.Trim(w, "[]") // a button
+	}
 	fits := func(m slacktest.Message) bool {
 		return m.Channel == channel && m.User == s.h.slack.BotUser && has(m.Read(), words...) && (!alone || m.Only != "" || place == "privately")
 	}
@@ -242,6 +249,10 @@ func (s *teamsStage) says(who, place, text string, overheard bool) {
 	}
 	s.last[who] = a
 	s.h.deliver(a)
+}
+
+func (s *teamsStage) threads(place string) bool {
+	return place != "privately" && place != "in a group chat"
 }
 
 func (s *teamsStage) edits(who, text string) {
@@ -368,7 +379,7 @@ func play(t *testing.T, s stage, scene string) {
 			if submit != "" {
 				for _, w := range words {
 					k, v, _ := strings.Cut(w, "=")
-					fields[k] = v
+					fields[k] = strings.ReplaceAll(v, `\n`, "\n")
 				}
 			}
 			s.presses(who, label, submit, fields)

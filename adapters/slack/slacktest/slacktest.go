@@ -303,7 +303,7 @@ func (s *Slack) Views(user string) []View {
 }
 
 // patience is how long a test waits for what has to come.
-const patience = 15 * time.Second
+const patience = 2 * time.Minute
 
 // Await gives the first message for which ok holds, as soon as there is one.
 func (s *Slack) Await(what string, ok func(Message) bool) Message {

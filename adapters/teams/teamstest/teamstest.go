@@ -565,7 +565,7 @@ func (f *Fake) Await(t testing.TB, conversation string, words ...string) Message
 		}
 		select {
 		case <-changed:
-		case <-time.After(15 * time.Second): // on a machine under load
+		case <-time.After(2 * time.Minute): // on a machine under load
 			said := ""
 			for _, m := range list {
 				said += "\n---\n" + m.Text()
