@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -388,7 +387,7 @@ func play(t *testing.T, s stage, scene string) {
 		case strings.HasPrefix(act, "in "):
 			s.says(who, act, text, false)
 		default:
-			t.Fatal(fmt.Sprintf("what is %q?", line))
+			t.Fatalf("what is %q?", line)
 		}
 	}
 }
