@@ -19,6 +19,8 @@ type Folder interface {
 	Base() *knowledge.Base
 	// Save writes an entry and serves it before it returns.
 	Save(ctx context.Context, e knowledge.Entry) error
+	// Preview is the folder as Save would make it.
+	Preview(ctx context.Context, e knowledge.Entry) (*knowledge.Base, error)
 	// AddHarmless has a lane learn that a sentence is none of its own.
 	AddHarmless(ctx context.Context, lane, from, sentence string) error
 	// Format is the file that Save would write.

@@ -307,6 +307,16 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 		t.Reply.Errors = errs
 		return nil
 	}
+	if p.Fields[FieldSure] == "" {
+		taken, err := t.takenBy(ctx, entry)
+		if err != nil {
+			return t.notWritten(err, FieldSlug, FieldText)
+		}
+		if len(taken) > 0 {
+			t.Reply.Errors = map[string]string{FieldSure: t.say("field-takes", map[string]string{"Reason": strings.Join(taken, ", ")})}
+			return nil
+		}
+	}
 	if err := t.b.folder.Save(ctx, entry); err != nil {
 		if errors.Is(err, knowledge.ErrReadOnly) {
 			t.Reply.File = string(t.b.folder.Format(entry))
@@ -323,6 +333,54 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	}
 	t.Reply.Notice = t.say("promoted", map[string]string{"Title": entry.Title, "Count": fmt.Sprint(n)})
 	return nil
+}
+
+// A new entry is tried on so many of the questions that were asked last, and of the
+// entries that lose some of theirs so many are listed.
+const (
+	maxTried       = 400
+	maxTakenListed = 5
+)
+
+// takenBy are the entries that answer questions now, of those that are kept, which a new
+// entry would answer when it is saved; each with their number. Nobody's words are in it:
+// they were never passed on.
+func (t *turn) takenBy(ctx context.Context, entry knowledge.Entry) ([]string, error) {
+	asked, err := t.b.store.Asked(ctx, maxTried)
+	if err != nil {
+		return nil, err
+	}
+	with, err := t.b.folder.Preview(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	lost := map[string]int{}
+	for _, q := range asked {
+		if e, ok := t.base.Entry(q.Entry); !ok || e.Route != knowledge.Answered || e.ID == entry.ID || q.Ref != 0 {
+			continue
+		}
+		if was := answers(Think(t.base, q.Text, t.b.policy)); was != "" && was != entry.ID && answers(Think(with, q.Text, t.b.policy)) == entry.ID {
+			lost[was]++
+		}
+	}
+	var list []string
+	for id, n := range lost {
+		e, _ := t.base.Entry(id)
+		list = append(list, fmt.Sprintf("“%s” (%s)", e.Title, plural(n, "question")))
+	}
+	slices.Sort(list)
+	return list[:min(len(list), maxTakenListed)], nil
+}
+
+// answers is the id of the entry that a thought answers with, surely or likely.
+func answers(th Thought) string {
+	switch d := th.Decision.(type) {
+	case Answer:
+		return d.Entry.ID
+	case Likely:
+		return d.Entry.ID
+	}
+	return ""
 }
 
 // notWritten says beside the fields of a form why the folder did not take what it holds:

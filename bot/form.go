@@ -147,7 +147,9 @@ func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 		}})
 		intro = join(intro, b.say("form-promote-topic", map[string]string{"Title": plain(topic.Title), "Count": strconv.Itoa(len(topic.AskedAs())), "Reason": bulletsOf(alike(e.Text, topic.AskedAs(), 4))}))
 	}
-	return intro, append(fields, Field{Name: FieldSlug, Label: "Where it is kept", Hint: "For example, answers/filming-at-work.", Kind: Line, Value: "answers/" + slug(title), Max: 120})
+	return intro, append(fields, Field{Name: FieldSlug, Label: "Where it is kept", Hint: "For example, answers/filming-at-work.", Kind: Line, Value: "answers/" + slug(title), Max: 120},
+		Field{Name: FieldSure, Label: "Questions of other entries", Hint: "If it would take some, they are listed here before it is saved.", Kind: Many, Optional: true,
+			Choices: []Choice{{Label: "Let this entry answer them instead", Value: "yes"}}})
 }
 
 // titleOf is the title of an entry made of a question, for a start.

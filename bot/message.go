@@ -188,6 +188,7 @@ const (
 	FieldTicked     = "ticked"  // promote: which of the topic's ways of asking, by number, one a line
 	FieldPlace      = "place"   // promote: a new entry, or in the place of the topic
 	FieldSlug       = "id"      // promote: the entry's id
+	FieldSure       = "sure"    // promote: set, the entry may take questions from others
 	FieldFrom       = "from"    // reuse: the number of the escalation whose answer is used
 )
 

@@ -88,6 +88,8 @@ type Store interface {
 	// Answered gives the latest answered escalations, newest first, whose best
 	// candidate was the entry.
 	Answered(ctx context.Context, entry string, n int) ([]Escalation, error)
+	// Asked gives the questions that are kept, the latest first.
+	Asked(ctx context.Context, n int) ([]Question, error)
 	// Pending gives all escalations on which comms still have something to do,
 	// the urgent first, then the oldest.
 	Pending(ctx context.Context) ([]Escalation, error)

@@ -107,7 +107,12 @@ func (f *folder) AddHarmless(_ context.Context, lane, from, sentence string) err
 	return f.write("faq/"+lane+".cues", fmt.Appendf(nil, "# %s\nmust not: %s\n", from, sentence))
 }
 
-func (f *folder) write(name string, data []byte) error {
+func (f *folder) Preview(_ context.Context, e knowledge.Entry) (*knowledge.Base, error) {
+	base, _, err := f.with("faq/"+e.ID+".md", knowledge.Format(e))
+	return base, err
+}
+
+func (f *folder) with(name string, data []byte) (*knowledge.Base, fstest.MapFS, error) {
 	with := fstest.MapFS{name: {Data: data}}
 	for name, file := range f.overlay {
 		if _, ok := with[name]; !ok {
@@ -115,6 +120,11 @@ func (f *folder) write(name string, data []byte) error {
 		}
 	}
 	base, err := knowledge.Load(os.DirFS("testdata/folder"), with)
+	return base, with, err
+}
+
+func (f *folder) write(name string, data []byte) error {
+	base, with, err := f.with(name, data)
 	if err != nil {
 		return err
 	}

@@ -369,54 +369,86 @@ func (f *Folder) AddHarmless(ctx context.Context, lane, from, sentence string) e
 	})
 }
 
-// write makes a file of the entry with that id of what it was, which may be nil.
-func (f *Folder) write(ctx context.Context, id, suffix string, change func(was []byte) []byte) error {
-	dir := f.overlay
-	if len(f.dirs) > 0 {
-		dir = f.dirs[len(f.dirs)-1]
-	}
-	name := "faq/" + id + suffix
-	if !idPattern.MatchString(id) {
-		return Problems{{Path: name, Line: 1, Column: 1, Message: "an id has letters, digits, - and _, in parts joined by /"}}
-	}
+// Preview is the folder as [Folder.Save] of an entry would make it, good enough to see
+// what it would answer: nothing is written. It refuses as Save does.
+func (f *Folder) Preview(ctx context.Context, e Entry) (*Base, error) {
 	f.loading.Lock()
-	defer f.loading.Unlock()
-	layers := f.layers()
-	if len(f.dirs) == 0 && len(layers) == 1 {
-		layers = append(layers, &layer{dir: dir, files: map[string][]byte{}})
+	d, err := f.draft(ctx, e.ID, entrySuffix, func([]byte) []byte { return f.Format(e) })
+	f.loading.Unlock()
+	if err != nil || d.base == nil {
+		return f.Base(), err
 	}
-	was, last := f.now.Load(), layers[len(layers)-1]
-	file := last.files[name]
-	for i := len(layers) - 1; file == nil && suffix == cuesSuffix && i >= 0; i-- {
-		file = layers[i].files[name] // the cues of a later folder take the place of an earlier one's
+	return f.next(ctx, d.base, d.was.base)
+}
+
+// draft is the folder with one file changed, before it is written.
+type draft struct {
+	was      *state
+	dir      string
+	file     string // below dir
+	data     []byte
+	base     *Base // nil: all that was to be done is done already
+	problems Problems
+	layers   []*layer
+}
+
+// draft makes a file of the entry with that id of what it was, which may be nil. The
+// caller holds f.loading.
+func (f *Folder) draft(ctx context.Context, id, suffix string, change func(was []byte) []byte) (draft, error) {
+	d := draft{was: f.now.Load(), dir: f.overlay, file: "faq/" + id + suffix}
+	if len(f.dirs) > 0 {
+		d.dir = f.dirs[len(f.dirs)-1]
 	}
-	data := change(file)
-	if was.base != nil && bytes.Equal(last.files[name], data) && was.read == hash(layers) {
-		return nil // an earlier try got as far as this
+	if !idPattern.MatchString(id) {
+		return d, Problems{{Path: d.file, Line: 1, Column: 1, Message: "an id has letters, digits, - and _, in parts joined by /"}}
+	}
+	d.layers = f.layers()
+	if len(f.dirs) == 0 && len(d.layers) == 1 {
+		d.layers = append(d.layers, &layer{dir: d.dir, files: map[string][]byte{}})
+	}
+	last := d.layers[len(d.layers)-1]
+	file := last.files[d.file]
+	for i := len(d.layers) - 1; file == nil && suffix == cuesSuffix && i >= 0; i-- {
+		file = d.layers[i].files[d.file] // the cues of a later folder take the place of an earlier one's
+	}
+	d.data = change(file)
+	if d.was.base != nil && bytes.Equal(last.files[d.file], d.data) && d.was.read == hash(d.layers) {
+		return d, nil // an earlier try got as far as this
 	}
 	if err := ctx.Err(); err != nil {
+		return d, err
+	}
+	_, before := assemble(d.layers, d.was.base)
+	last.files[d.file] = d.data
+	d.base, d.problems = assemble(d.layers, d.was.base)
+	if fresh := slices.DeleteFunc(slices.Clone(d.problems), func(p Problem) bool { return slices.Contains(before, p) }); len(fresh) > 0 {
+		return d, fresh
+	}
+	if d.base == nil {
+		return d, d.problems
+	}
+	return d, nil
+}
+
+// write makes a file of the entry with that id of what it was, which may be nil.
+func (f *Folder) write(ctx context.Context, id, suffix string, change func(was []byte) []byte) error {
+	f.loading.Lock()
+	defer f.loading.Unlock()
+	d, err := f.draft(ctx, id, suffix, change)
+	if err != nil || d.base == nil {
 		return err
 	}
-	_, before := assemble(layers, was.base)
-	last.files[name] = data
-	b, problems := assemble(layers, was.base)
-	if fresh := slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return slices.Contains(before, p) }); len(fresh) > 0 {
-		return fresh
-	}
-	if b == nil {
-		return problems
-	}
-	if dir == "" {
+	if d.dir == "" {
 		return ErrReadOnly
 	}
 	// From here on it is finished, whoever still waits: their next try finds it.
-	if err := writeFile(filepath.Join(dir, filepath.FromSlash(name)), data); err != nil {
+	if err := writeFile(filepath.Join(d.dir, filepath.FromSlash(d.file)), d.data); err != nil {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 			return fmt.Errorf("save %s: %w", id, ErrReadOnly)
 		}
 		return fmt.Errorf("save %s: %w", id, err)
 	}
-	f.serve(context.WithoutCancel(ctx), was, &state{base: b, problems: problems, read: hash(layers)})
+	f.serve(context.WithoutCancel(ctx), d.was, &state{base: d.base, problems: d.problems, read: hash(d.layers)})
 	return nil
 }
 

@@ -456,6 +456,11 @@ func (s *Store) Answered(ctx context.Context, entry string, n int) ([]bot.Escala
 	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE nearest = $1 AND answered_at > 0 ORDER BY answered_at DESC LIMIT $2`, entry, n)
 }
 
+// Asked implements bot.Store.
+func (s *Store) Asked(ctx context.Context, n int) ([]bot.Question, error) {
+	return all[bot.Question](ctx, s.db, `SELECT data FROM question ORDER BY at DESC LIMIT $1`, n)
+}
+
 // Pending implements bot.Store.
 func (s *Store) Pending(ctx context.Context) ([]bot.Escalation, error) {
 	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE state IN ('open', 'claimed', 'waiting') ORDER BY urgent DESC, ref`)

@@ -53,6 +53,7 @@ func suite(t *testing.T, address func(t *testing.T) string) {
 		{"one failing among many", testOneFailing},
 		{"an ended context commits nothing", testEndedContext},
 		{"numbers", testNumbers},
+		{"asked", testAsked},
 		{"escalations", testEscalations},
 		{"a delivery comes as it was queued", testDeliveryFields},
 		{"updates fold", testFold},
@@ -476,6 +477,22 @@ func testNumbers(w *world) {
 		})
 	}
 	wg.Wait()
+}
+
+func testAsked(w *world) {
+	w.question("q1", "slack:ann", "slack:D1")
+	w.clock.advance(time.Minute)
+	w.question("q2", "slack:bob", "slack:D2")
+	list, err := w.Asked(w.t.Context(), 10)
+	w.ok(err)
+	ids := []bot.QuestionID{}
+	for _, q := range list {
+		ids = append(ids, q.ID)
+	}
+	equal(w, "asked, newest first", ids, []bot.QuestionID{"q2", "q1"})
+	if list, err = w.Asked(w.t.Context(), 1); err != nil || len(list) != 1 {
+		w.t.Errorf("of two, one: %v, %v", list, err)
+	}
 }
 
 func testEscalations(w *world) {
