@@ -114,7 +114,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		if draft, ok := t.base.Draft(e.Entry); ok && e.promoted() && p.Fields[FieldPlace] == PlaceEntry && draft.Body != said {
 			draft.Body, draft.ReviewBy = said, t.m.At.AddDate(1, 0, 0)
 			if err := t.b.folder.Save(ctx, draft); err != nil {
-				return t.notWritten(err, FieldText, FieldText)
+				return t.notWritten(err, FieldText)
 			}
 		}
 		e.Answer, e.AnsweredBy = said, t.m.From
@@ -198,7 +198,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		from := fmt.Sprintf("%s, false alarm of %s", e.Ref, t.m.At.Format("2 January 2006"))
 		if err := t.b.folder.AddHarmless(ctx, lane.ID, from, limit(said, maxHarmless)); err != nil {
-			return t.notWritten(err, FieldText, FieldText)
+			return t.notWritten(err, FieldText)
 		}
 		t.event(&e, "learnt", "")
 		t.Reply.Notice = t.say("learnt", nil)
@@ -310,7 +310,7 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	if p.Fields[FieldSure] == "" {
 		taken, err := t.takenBy(ctx, entry)
 		if err != nil {
-			return t.notWritten(err, FieldSlug, FieldText)
+			return t.notWritten(err, FieldSlug)
 		}
 		if len(taken) > 0 {
 			t.Reply.Errors = map[string]string{FieldSure: t.say("field-takes", map[string]string{"Reason": strings.Join(taken, ", ")})}
@@ -321,7 +321,7 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 		if errors.Is(err, knowledge.ErrReadOnly) {
 			t.Reply.File = string(t.b.folder.Format(entry))
 		}
-		return t.notWritten(err, FieldSlug, FieldText)
+		return t.notWritten(err, FieldSlug)
 	}
 	t.base = t.b.folder.Base() // with the new entry
 	e.Entry = entry.ID
@@ -385,13 +385,13 @@ func answers(th Thought) string {
 
 // notWritten says beside the fields of a form why the folder did not take what it holds:
 // beside one where nothing can be written, beside the other what is wrong with it.
-func (t *turn) notWritten(err error, readOnly, wrong string) error {
+func (t *turn) notWritten(err error, readOnly string) error {
 	var problems knowledge.Problems
 	switch {
 	case errors.Is(err, knowledge.ErrReadOnly):
 		t.Reply.Errors = map[string]string{readOnly: t.say("read-only", nil)}
 	case errors.As(err, &problems):
-		t.Reply.Errors = map[string]string{wrong: t.say("field-problems", map[string]string{"Reason": problems[0].Message})}
+		t.Reply.Errors = map[string]string{FieldText: t.say("field-problems", map[string]string{"Reason": problems[0].Message})}
 	default:
 		return err
 	}
