@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"canteen/knowledge"
 	"canteen/knowledge/text"
@@ -35,6 +36,8 @@ func (t *turn) work(ctx context.Context, p Press) error {
 	missing := func() bool {
 		if said == "" {
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
+		} else if utf8.RuneCountInString(p.Fields[FieldText]) > maxAnswer {
+			t.Reply.Errors = map[string]string{FieldText: t.say("field-long", map[string]string{"Count": strconv.Itoa(maxAnswer)})}
 		} else if len(kinds) > 0 {
 			t.Reply.Errors = map[string]string{FieldText: t.say("field-identifiers", map[string]string{"Kinds": strings.Join(kinds, ", ")})}
 		}

@@ -44,7 +44,7 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	}
 	quote := b.say("form-question", map[string]string{"Question": plain(limit(e.Text, 500)), "Ref": e.Ref.String()})
 	area := func(label, value string) []Field {
-		return []Field{{Name: FieldText, Label: label, Kind: Area, Value: value, Max: 3000}}
+		return []Field{{Name: FieldText, Label: label, Kind: Marked, Value: value, Max: 3000}}
 	}
 	f := Form{Press: p, Intro: quote, Submit: "Send"}
 	f.Press.Fields = nil
@@ -127,7 +127,7 @@ func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 	}
 	fields := []Field{
 		{Name: FieldTitle, Label: "Title", Hint: "A short statement, not a question.", Kind: Line, Value: title, Max: 120},
-		{Name: FieldText, Label: "Answer", Kind: Area, Value: e.Answer, Max: 3000},
+		{Name: FieldText, Label: "Answer", Kind: Marked, Value: e.Answer, Max: 3000},
 		{Name: FieldAskedAs, Label: "Asked as", Hint: "One way of asking on each line.", Kind: Area, Value: limit(oneLine(e.Text), 3000), Max: 3000},
 	}
 	topic, ok := base.Entry(e.Topic)

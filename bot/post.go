@@ -90,6 +90,7 @@ type FieldKind string
 const (
 	Line   FieldKind = "line"   // one line of text
 	Area   FieldKind = "area"   // several lines
+	Marked FieldKind = "marked" // several lines of Markdown, by the platform's own editor where it has one
 	Search FieldKind = "search" // an entry, found by Bot.Suggest
 	Pick   FieldKind = "pick"   // one of Field.Choices
 	Many   FieldKind = "many"   // any of Field.Choices: their Values, one a line

@@ -518,8 +518,9 @@ func filled(f bot.Form, written, errs map[string]string) bot.Form {
 func (a *Adapter) values(ctx context.Context, state json.RawMessage) map[string]string {
 	var s struct {
 		Values map[string]map[string]struct {
-			Value        string `json:"value"`
-			SelectedUser string `json:"selected_user"`
+			Value        string   `json:"value"`
+			Rich         richText `json:"rich_text_value"`
+			SelectedUser string   `json:"selected_user"`
 			Selected     struct {
 				Value string `json:"value"`
 			} `json:"selected_option"`
@@ -554,6 +555,8 @@ func (a *Adapter) values(ctx context.Context, state json.RawMessage) map[string]
 				fields[block] = strings.Join(ticked, "\n")
 			case bot.Line, bot.Area:
 				fields[block] = unescape.Replace(v.Value)
+			case bot.Marked:
+				fields[block] = v.Rich.markdown(func(user string) string { return a.userName(ctx, user, "") })
 			}
 		}
 	}

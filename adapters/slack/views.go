@@ -127,11 +127,17 @@ func (a *Adapter) input(f bot.Field) slackgo.BlockElement {
 		s.InitialUser = userOf(bot.PersonID(f.Value))
 		return s
 	}
+	if f.Kind == bot.Marked && f.Value == "" {
+		return slackgo.NewRichTextInputBlockElement(nil, id)
+	}
+	if f.Kind == bot.Marked { // Markdown that is there already is shown as it is
+		id = idField + "/" + string(bot.Area) + "/" + f.Name
+	}
 	limit := f.Max
 	if limit <= 0 || limit > 3_000 {
 		limit = 3_000
 	}
-	return &slackgo.PlainTextInputBlockElement{Type: slackgo.METPlainTextInput, ActionID: id, Multiline: f.Kind == bot.Area, InitialValue: ellipsis(f.Value, limit), MaxLength: limit}
+	return &slackgo.PlainTextInputBlockElement{Type: slackgo.METPlainTextInput, ActionID: id, Multiline: f.Kind != bot.Line, InitialValue: ellipsis(f.Value, limit), MaxLength: limit}
 }
 
 // page is a modal that shows what a press took back.

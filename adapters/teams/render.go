@@ -366,8 +366,8 @@ func (a *Adapter) input(f bot.Field) card {
 		in["value"] = f.Value
 	}
 	switch f.Kind {
-	case bot.Line, bot.Area:
-		if f.Kind == bot.Area {
+	case bot.Line, bot.Area, bot.Marked:
+		if f.Kind != bot.Line {
 			in["isMultiline"] = true
 		}
 		if f.Max > 0 {

@@ -419,7 +419,7 @@ var limits = map[string]map[string]int{
 func block(m map[string]any, ids map[string]bool) string {
 	kind, _ := m["type"].(string)
 	switch kind {
-	case "section", "header", "context", "actions", "input", "divider", "button", "static_select", "external_select", "users_select", "checkboxes", "plain_text_input", "plain_text", "mrkdwn":
+	case "section", "header", "context", "actions", "input", "divider", "button", "static_select", "external_select", "users_select", "checkboxes", "plain_text_input", "rich_text_input", "plain_text", "mrkdwn":
 	default:
 		return "unknown type " + kind
 	}

@@ -395,6 +395,57 @@ func (s *Slack) Search(user string, v View, id, text string) []string {
 	return values
 }
 
+// editor is what Slack's editor makes of a text that is typed into it: a rich_text block,
+// with bullets as a list and addresses as links. A text that is a rich_text block's JSON
+// already is taken as it is.
+func editor(typed string) any {
+	if strings.HasPrefix(typed, `{"type":"rich_text"`) {
+		return json.RawMessage(typed)
+	}
+	var elements, items []any
+	pieces := func(line string) []any {
+		var list []any
+		for i, word := range strings.SplitAfter(line, " ") {
+			bare := strings.TrimSpace(word)
+			switch {
+			case strings.HasPrefix(bare, "http://") || strings.HasPrefix(bare, "https://"):
+				list = append(list, object{"type": "link", "url": bare})
+				if bare != word {
+					list = append(list, object{"type": "text", "text": " "})
+				}
+			case i > 0 && len(list) > 0 && list[len(list)-1].(object)["type"] == "text":
+				last := list[len(list)-1].(object)
+				last["text"] = last["text"].(string) + word
+			default:
+				list = append(list, object{"type": "text", "text": word})
+			}
+		}
+		return list
+	}
+	flush := func() {
+		if len(items) > 0 {
+			elements = append(elements, object{"type": "rich_text_list", "style": "bullet", "indent": 0, "elements": items})
+			items = nil
+		}
+	}
+	for line := range strings.SplitSeq(typed, "\n") {
+		if item, ok := strings.CutPrefix(line, "• "); ok {
+			items = append(items, object{"type": "rich_text_section", "elements": pieces(item)})
+			continue
+		}
+		flush()
+		list := append(pieces(line), object{"type": "text", "text": "\n"})
+		if n := len(elements); n > 0 && elements[n-1].(object)["type"] == "rich_text_section" {
+			section := elements[n-1].(object)
+			section["elements"] = append(section["elements"].([]any), list...)
+			continue
+		}
+		elements = append(elements, object{"type": "rich_text_section", "elements": list})
+	}
+	flush()
+	return object{"type": "rich_text", "elements": elements}
+}
+
 // SubmitPayload is a modal filled in, as Slack sends it. Fields that are not given
 // keep what they were filled with.
 func (s *Slack) SubmitPayload(user string, v View, fields map[string]string) map[string]any {
@@ -416,6 +467,10 @@ func (s *Slack) SubmitPayload(user string, v View, fields map[string]string) map
 			state["value"] = element["initial_value"]
 			if ok {
 				state["value"] = given
+			}
+		case "rich_text_input":
+			if ok {
+				state["rich_text_value"] = editor(given)
 			}
 		case "users_select":
 			state["selected_user"] = given
