@@ -26,9 +26,9 @@ build: ## build the static binary ./canteen, as the Dockerfile does
 
 .PHONY: test
 test: setup lint ## everything that has to pass, after installing what it needs
-	go test ./...
-	CANTEEN_FAULTS=short go test -run '^TestFaults$$' -count=1 ./cmd/canteen
-	go test -race -short $(RACY)
+	go test -timeout 30m ./...
+	CANTEEN_FAULTS=short go test -timeout 30m -run '^TestFaults$$' -count=1 ./cmd/canteen
+	go test -timeout 30m -race -short $(RACY)
 
 # The packages in which goroutines meet. The tests of cmd start whole processes,
 # each of which reads and fits the folder: under the race detector that takes more

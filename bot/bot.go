@@ -128,6 +128,9 @@ func (b *Bot) handle(ctx context.Context, m Message) (Reply, error) {
 	if m.At.IsZero() {
 		m.At = b.now()
 	}
+	if m.Audience == "" {
+		m.Audience = Shared
+	}
 	th := b.read(m)
 	reply, err := b.turn(ctx, m, th)
 	if lane := th.lane(); err != nil && lane != nil {
@@ -154,7 +157,7 @@ func (b *Bot) turn(ctx context.Context, m Message, th *Thought) (Reply, error) {
 	}
 	if m.Under != "" {
 		switch ok, err := b.member(ctx, m.From.ID); {
-		case err != nil || !ok && m.Overheard:
+		case err != nil || !ok && !m.Addressed:
 			return Reply{}, err
 		case !ok:
 			return Reply{Notice: b.say("forbidden-comms", nil)}, nil

@@ -15,7 +15,7 @@ import (
 func (b *Bot) read(m Message) *Thought {
 	said := m.Text
 	switch {
-	case m.Overheard:
+	case !m.Addressed:
 		return nil
 	case m.Press != nil && m.Press.Action.comms():
 		return nil
@@ -73,7 +73,7 @@ func (b *Bot) unsaved(ctx context.Context, m Message, lane *knowledge.Entry, cau
 	switch {
 	case m.Press != nil:
 		return Reply{Notice: join(p.Title, p.Text, p.Note)}, nil
-	case m.Inline || m.In.Adapter() == WebAdapter:
+	case m.Audience == InReply || m.In.Adapter() == WebAdapter:
 		return Reply{Posts: []Post{p}}, nil
 	}
 	passed := cause
@@ -87,7 +87,7 @@ func (b *Bot) unsaved(ctx context.Context, m Message, lane *knowledge.Entry, cau
 		return Reply{}, passed
 	}
 	d := Delivery{ID: b.newID(), To: m.In, Post: p, Private: lane.Route == knowledge.Private, CreatedAt: m.At}
-	if m.Open || m.Alone {
+	if !m.Audience.alone() {
 		if d.To = m.Direct; d.To == "" {
 			d.To, d.Only = m.In, m.From.ID
 		}

@@ -73,14 +73,14 @@ func TestStepsGoOutUnsaved(t *testing.T) {
 				t.Errorf("own crisis: sent %+v", sent)
 			}
 			sent = nil
-			if _, err := write("there was a data breach", func(m *bot.Message) { m.Open = true }); !errors.Is(err, full) {
+			if _, err := write("there was a data breach", func(m *bot.Message) { m.Audience = bot.Shared }); !errors.Is(err, full) {
 				t.Errorf("urgent: %v, and the platform has to send it again", err)
 			}
 			if len(sent) != 1 || !strings.Contains(sent[0].Post.Note, "do not have this") || sent[0].To != w.from("nurse", "").Direct {
 				t.Errorf("urgent: sent %+v", sent)
 			}
 			sent = nil
-			if r, err := write("i want to end my life", func(m *bot.Message) { m.Inline = true }); err != nil || len(r.Posts) != 1 {
+			if r, err := write("i want to end my life", func(m *bot.Message) { m.Audience = bot.InReply }); err != nil || len(r.Posts) != 1 {
 				t.Errorf("in the response: %+v %v", r, err)
 			}
 			if _, err := write("can i tweet about work", nil); !errors.Is(err, full) || len(sent) != 0 {

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,8 +23,7 @@ type Question struct {
 	Direct     Place             `json:"direct,omitempty"`
 	Where      string            `json:"where,omitempty"`
 	Link       string            `json:"link,omitempty"`
-	Open       bool              `json:"open,omitempty"`
-	Inline     bool              `json:"inline,omitempty"`
+	Audience   Audience          `json:"audience,omitempty"`
 	Text       string            `json:"text"`
 	At         time.Time         `json:"at"`
 	Decision   string            `json:"decision"`
@@ -34,6 +34,42 @@ type Question struct {
 	Message    string            `json:"message,omitempty"`  // the delivery that shows it to the asker, which updates replace
 	Said       string            `json:"said,omitempty"`     // Message.Said of what asked it
 	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to; the last, as the store looks for it there
+}
+
+// UnmarshalJSON reads those of before there were audiences too.
+func (q *Question) UnmarshalJSON(data []byte) error {
+	type plain Question
+	if err := json.Unmarshal(data, (*plain)(q)); err != nil {
+		return err
+	}
+	if q.Audience == "" {
+		q.Audience = oldAudience(data)
+	}
+	return nil
+}
+
+// UnmarshalJSON reads those of before there were audiences too.
+func (e *Escalation) UnmarshalJSON(data []byte) error {
+	type plain Escalation
+	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
+		return err
+	}
+	if e.Audience == "" {
+		e.Audience = oldAudience(data)
+	}
+	return nil
+}
+
+// oldAudience is what two booleans said.
+func oldAudience(data []byte) Audience {
+	var old struct{ Open, Inline bool }
+	switch _ = json.Unmarshal(data, &old); { // it has been read already
+	case old.Inline:
+		return InReply
+	case old.Open:
+		return Shared
+	}
+	return Private
 }
 
 // Ref is the number of an escalation, which a person can read out: C-42.
@@ -84,7 +120,7 @@ type Escalation struct {
 	Direct   Place      `json:"direct,omitempty"` // where else, when In cannot be reached any more
 	Where    string     `json:"where,omitempty"`
 	Link     string     `json:"link,omitempty"` // to the question where it was asked
-	Open     bool       `json:"open,omitempty"` // asked where others read along
+	Audience Audience   `json:"audience,omitempty"`
 	// Anonymous: comms never see who asked. It can be asked for until a claim.
 	Anonymous  bool              `json:"anonymous,omitempty"`
 	Text       string            `json:"text"`

@@ -76,7 +76,7 @@ func TestQuietIsNotKept(t *testing.T) {
 		}
 	}
 	m := w.from("nurse", "")
-	m.Inline, m.Text = true, "gribblefoot did it"
+	m.Audience, m.Text = bot.InReply, "gribblefoot did it"
 	if r, err := w.bot.Handle(t.Context(), m); err != nil || len(r.Posts) != 1 {
 		t.Fatal(r, err)
 	}

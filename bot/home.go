@@ -109,7 +109,7 @@ func (b *Bot) Forget(ctx context.Context, p Person, key string) error {
 		if !e.State.Pending() {
 			continue
 		}
-		m := Message{Keys: []string{fmt.Sprintf("%s/%d", key, int64(e.Ref))}, From: p, In: e.In, Inline: true, Press: &Press{Action: ActWithdraw, Ref: e.Ref}, At: b.now()}
+		m := Message{Keys: []string{fmt.Sprintf("%s/%d", key, int64(e.Ref))}, From: p, In: e.In, Audience: InReply, Addressed: true, Press: &Press{Action: ActWithdraw, Ref: e.Ref}, At: b.now()}
 		if _, err := b.Handle(ctx, m); err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}

@@ -53,19 +53,12 @@ type Message struct {
 	// Direct is where From can be written to alone. An adapter may leave it
 	// empty where In is already private.
 	Direct Place
-	// Open says that other people read In as well.
-	Open bool
-	// Inline says that the request itself carries the answer back: it comes in
-	// Reply.Posts, only its sender sees it, and nothing is queued for it.
-	Inline bool
-	// Alone says that what is said in In is for From's eyes only, though the
-	// conversation has others: it is never updated, and what comes later than the
-	// request goes to Direct, which must be set.
-	Alone bool
-	// Overheard says that nobody addressed the bot. The text counts only where it
-	// follows up something of From's own; anything else is neither answered nor
-	// kept.
-	Overheard bool
+	// Audience is who reads what is said in In.
+	Audience Audience
+	// Addressed says that the message is for the bot. The text of one that is not counts
+	// only where it follows up something of From's own; anything else is neither answered
+	// nor kept.
+	Addressed bool
 	// Where is the name of the place for comms to read after a claim, such as
 	// "#ward-7"; empty for a private conversation.
 	Where string
@@ -89,6 +82,32 @@ type Message struct {
 	// the card's message in In, as Posted.ID has it.
 	Under string
 }
+
+// Audience is who reads what the bot says in a place. The zero value is none of these, and
+// is taken for Shared: what is for one person's eyes goes elsewhere.
+type Audience string
+
+// The audiences.
+const (
+	// Private: only the person reads the place.
+	Private Audience = "private"
+	// Shared: other people read it as well.
+	Shared Audience = "shared"
+	// OnlyAsker: others read the place, and what the bot says there is shown to the person
+	// alone. It is never updated, and what comes later than the request goes to
+	// Message.Direct, which must be set.
+	OnlyAsker Audience = "only-asker"
+	// InReply: the request itself carries the answer, in Reply.Posts. Only its sender sees
+	// it, and nothing is queued.
+	InReply Audience = "in-reply"
+)
+
+// narrow tells that the person alone reads what is said, in a place that is not theirs:
+// what comes later goes to them directly.
+func (a Audience) narrow() bool { return a == OnlyAsker || a == InReply }
+
+// alone tells that what is said in the place itself is read by the person alone, and stays.
+func (a Audience) alone() bool { return a == Private || a == InReply }
 
 // Change is what became of a message.
 type Change string
@@ -195,7 +214,7 @@ const (
 // Reply is what the request itself takes back: settled in the same commit as all
 // else that the message caused, and the same again for a repeat.
 type Reply struct {
-	// Posts answer a Message that was Inline, or on the web one of which nothing
+	// Posts answer a Message whose Audience is InReply, or on the web one of which nothing
 	// is kept.
 	Posts []Post `json:"posts,omitempty"`
 	// Notice is a sentence for the one who pressed, such as why nothing changed, or

@@ -31,16 +31,16 @@ func (t *turn) notice(name string, with map[string]string, buttons ...Button) Po
 // tell shows a post to who wrote, in the request or where they wrote, and gives
 // the id of the delivery, or "".
 func (t *turn) tell(p Post) string {
-	if t.m.Inline {
+	if t.m.Audience == InReply {
 		t.Reply.Posts = append(t.Reply.Posts, t.greet(p))
 		return ""
 	}
 	d := Delivery{ID: t.b.newID(), To: t.m.In, Post: t.greet(p), CreatedAt: t.m.At}
-	if t.m.Alone {
+	if t.m.Audience == OnlyAsker {
 		d.Only, d.Fallback = t.m.From.ID, t.m.Direct
 	}
 	t.Deliveries = append(t.Deliveries, d)
-	if t.m.Alone {
+	if t.m.Audience == OnlyAsker {
 		return "" // what one person sees among many cannot be changed
 	}
 	return d.ID
@@ -58,7 +58,7 @@ func (t *turn) put(id string, p Post) string {
 // tellAlone shows a post to who wrote and to nobody else.
 func (t *turn) tellAlone(p Post) string {
 	t.Private = t.hidden
-	if t.m.Inline || !t.m.Open && !t.m.Alone {
+	if t.m.Audience.alone() {
 		id := t.tell(p)
 		if id != "" {
 			t.Deliveries[len(t.Deliveries)-1].Private = t.hidden
@@ -249,11 +249,11 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 		p.Title, p.Text = topic.Title, join(topic.Body, t.say("holding-topic", with))
 	}
 	switch {
-	case e.Anonymous && e.Open:
+	case e.Anonymous && e.Audience == Shared:
 		p.Note = join(p.Note, t.say("anonymous-open", with))
 	case e.Anonymous:
 		p.Note = join(p.Note, t.say("anonymous", with))
-	case e.Open && !e.Urgent:
+	case e.Audience == Shared && !e.Urgent:
 		p.Note = t.say("open-channel", with)
 	}
 	if !e.Urgent {

@@ -39,7 +39,7 @@ func (t *turn) decide(ctx context.Context) error {
 		return nil
 	case t.m.Change == Edited && t.known.Question != nil:
 		return t.edited(ctx, *t.known.Question)
-	case t.m.Overheard && !t.follows():
+	case !t.m.Addressed && !t.follows():
 		return t.unanswered(ctx)
 	}
 	return t.heard(ctx)
@@ -50,14 +50,14 @@ func (t *turn) decide(ctx context.Context) error {
 // theirs, and changes to messages of which it made nothing.
 func (t *turn) passesBy() bool {
 	switch {
-	case t.m.Under != "" && (t.known.Escalation != nil || t.m.Overheard):
+	case t.m.Under != "" && (t.known.Escalation != nil || !t.m.Addressed):
 		return t.known.Escalation == nil
 	case t.m.Change != "" && t.known.Question == nil:
-		return t.m.Change == Deleted || t.m.Overheard
+		return t.m.Change == Deleted || !t.m.Addressed
 	case t.m.Change != "":
 		return false
 	}
-	return t.m.Overheard && !t.follows() && !t.asksOn()
+	return !t.m.Addressed && !t.follows() && !t.asksOn()
 }
 
 // heard decides on free text. Unless it names one of the entries on offer, it
@@ -207,7 +207,7 @@ func (t *turn) follows() bool {
 
 // question is the record of what was asked.
 func (t *turn) question(th Thought) Question {
-	q := Question{ID: QuestionID(t.b.newID()), Said: t.m.Said, Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Link: t.m.Link, Open: t.m.Open && !t.m.Inline && !t.m.Alone, Inline: t.m.Inline || t.m.Alone,
+	q := Question{ID: QuestionID(t.b.newID()), Said: t.m.Said, Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Link: t.m.Link, Audience: t.m.Audience,
 		Text: th.Text, At: t.m.At, Decision: th.Decision.decision(), Candidates: th.Found.Candidates}
 	if e := th.Entry(); e != nil {
 		q.Entry = e.ID
@@ -309,7 +309,7 @@ func (t *turn) threaded() *Escalation {
 // askedBack is the asker's escalation on which comms wait for them, when this is
 // where they were asked: what they say elsewhere is not meant for comms.
 func (t *turn) askedBack() *Escalation {
-	alone := !t.m.Open && !t.m.Inline && !t.m.Alone
+	alone := t.m.Audience == Private
 	for i := range t.known.Mine {
 		e := &t.known.Mine[i]
 		here := e.In == t.m.In || alone && (e.In.Lane() == t.m.In.Lane() || e.In.Lane() == t.m.Direct.Lane())
@@ -354,9 +354,9 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	if err != nil {
 		return err
 	}
-	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Direct: q.Direct, Attached: t.m.Attached, Asker: q.Asker, Where: q.Where, Link: q.Link, Open: q.Open, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
+	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Direct: q.Direct, Attached: t.m.Attached, Asker: q.Asker, Where: q.Where, Link: q.Link, Audience: q.Audience, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
 	e.In = q.In
-	if (q.Inline || urgent && q.Open) && q.Direct != "" {
+	if (q.Audience.narrow() || urgent && q.Audience == Shared) && q.Direct != "" {
 		e.In = q.Direct
 	}
 	if topic != nil {
@@ -376,7 +376,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	} else {
 		t.count("escalate", e.Topic)
 	}
-	if e.Holding = t.present(&q, p, urgent || q.Inline && !t.m.Alone); e.Holding != "" {
+	if e.Holding = t.present(&q, p, urgent || q.Audience.narrow() && t.m.Audience != OnlyAsker); e.Holding != "" {
 		e.Messages = append(e.Messages, e.Holding)
 	}
 	t.change(e)
@@ -627,7 +627,10 @@ func (t *turn) handOff(ctx context.Context, p Press) error {
 	if !ok || !lane.Handoff {
 		lane = nil
 	}
-	q.Inline, q.Open, q.Where, q.Feedback = q.Inline || q.Open, false, "", string(p.Action)
+	if q.Audience != Private { // what comes of it is for their eyes alone
+		q.Audience = OnlyAsker
+	}
+	q.Where, q.Feedback = "", string(p.Action)
 	q.Link = ""
 	if own := t.read.lane(); isOwnCrisis(own) && p.Entry != own.ID { // they chose to pass it on, and need help all the same
 		t.tellAlone(stepsPost(own, ""))
@@ -679,7 +682,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			}
 			t.update(x.Holding, p)
 		}
-		if e.Open {
+		if e.Audience == Shared {
 			t.Reply.Notice = t.say("anonymous-open", with)
 		} else {
 			t.Reply.Notice = t.say("anonymous", with)

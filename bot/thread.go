@@ -85,7 +85,7 @@ func (t *turn) underCard() error {
 		return nil
 	}
 	with := map[string]string{"Ref": e.Ref.String()}
-	if t.m.Overheard {
+	if !t.m.Addressed {
 		t.Keys = append(t.Keys, "under/"+e.Ref.String()+"/"+string(t.m.From.ID))
 	}
 	keep := Button{Label: t.label("keep"), Press: Press{Action: ActKeep, Ref: e.Ref}}

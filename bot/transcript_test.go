@@ -252,14 +252,18 @@ func (s *stage) act(line string) {
 
 // how reads what stands in brackets behind a person.
 func how(m *bot.Message, flags string) {
-	m.Inline = strings.Contains(flags, "(by command)")
-	m.Overheard = strings.Contains(flags, "(not to the bot)")
-	m.Alone = strings.Contains(flags, "(for their eyes only)")
+	m.Addressed = !strings.Contains(flags, "(not to the bot)")
+	switch {
+	case strings.Contains(flags, "(by command)"):
+		m.Audience = bot.InReply
+	case strings.Contains(flags, "(for their eyes only)"):
+		m.Audience = bot.OnlyAsker
+	}
 	if n := numbered.FindStringSubmatch(flags); n != nil {
 		m.Said = "said-" + n[1]
 	}
 	if n := under.FindStringSubmatch(flags); n != nil {
-		m.Under, m.In, m.Open = "on-card-"+n[1]+"-slack", slackComms, true
+		m.Under, m.In, m.Audience = "on-card-"+n[1]+"-slack", slackComms, bot.Shared
 	}
 	switch {
 	case strings.Contains(flags, "(edited)"):
@@ -320,7 +324,9 @@ func (s *stage) press(who, verb, label, on, flags, rest string) {
 	b, where := s.find(who, label, ref)
 	msg := s.from(who, where.to)
 	how(&msg, flags)
-	msg.Inline = msg.Inline || where.id == ""
+	if where.id == "" {
+		msg.Audience = bot.InReply
+	}
 	p := b.Press
 	if b.Form != (verb != "presses") {
 		s.t.Fatalf("the button %q: form is %v", label, b.Form)

@@ -219,12 +219,12 @@ func (w *world) from(who string, in bot.Place) bot.Message {
 		w.t.Fatalf("nobody is called %q", who)
 	}
 	w.keys++
-	m := bot.Message{Keys: []string{fmt.Sprintf("key-%d", w.keys), fmt.Sprintf("also-%d", w.keys)}, From: x.person, In: in, Direct: x.home, At: w.now()}
+	m := bot.Message{Keys: []string{fmt.Sprintf("key-%d", w.keys), fmt.Sprintf("also-%d", w.keys)}, From: x.person, Audience: bot.Private, Addressed: true, In: in, Direct: x.home, At: w.now()}
 	if in == "" {
 		m.In = x.home
 	}
 	if _, channel, ok := strings.Cut(m.In.Lane(), ":C-"); ok {
-		m.Open, m.Where = true, "#"+channel
+		m.Audience, m.Where = bot.Shared, "#"+channel
 	}
 	return m
 }

@@ -119,16 +119,23 @@ func (x interaction) surface() surface {
 
 // from is a Message with who pressed, where, and the names of the press.
 func (a *Adapter) from(ctx context.Context, x interaction, letter string) bot.Message {
-	m := bot.Message{Keys: keys(letter), Direct: direct(x.User.ID), At: a.now(),
+	m := bot.Message{Keys: keys(letter), Addressed: true, Audience: bot.Private, Direct: direct(x.User.ID), At: a.now(),
 		From: bot.Person{ID: person(x.User.ID), Name: a.userName(ctx, x.User.ID, or(x.User.Name, x.User.Username))}}
 	channel := or(x.Container.ChannelID, x.Channel.ID)
 	switch s := x.surface(); {
 	case channel == "" || s == inHome || s == inModal:
-		m.In, m.Inline = m.Direct, s == inModal
+		if m.In = m.Direct; s == inModal {
+			m.Audience = bot.InReply
+		}
 	default:
 		m.In = place(channel, or(x.Container.ThreadTS, x.Message.ThreadTS))
-		m.Inline = s == inEphemeral
-		if m.Open = !isDirect(channel) && s == inMessage; !isDirect(channel) {
+		switch {
+		case s == inEphemeral:
+			m.Audience = bot.InReply
+		case !isDirect(channel):
+			m.Audience = bot.Shared
+		}
+		if !isDirect(channel) {
 			m.Where, m.Link = a.whereOf(ctx, channel, or(x.Container.ThreadTS, x.Message.ThreadTS), "")
 		}
 	}

@@ -16,11 +16,10 @@ import (
 
 // metadata is what a form remembers of where it was opened.
 type metadata struct {
-	Press  bot.Press `json:"p"`
-	In     bot.Place `json:"in,omitempty"`
-	Open   bool      `json:"o,omitempty"`
-	Inline bool      `json:"i,omitempty"`
-	Where  string    `json:"w,omitempty"`
+	Press    bot.Press    `json:"p"`
+	In       bot.Place    `json:"in,omitempty"`
+	Audience bot.Audience `json:"a,omitempty"`
+	Where    string       `json:"w,omitempty"`
 }
 
 // openForm opens the form of a press, or says why it does not open.
@@ -42,7 +41,7 @@ func (a *Adapter) openForm(ctx context.Context, x interaction, press bot.Press) 
 		a.tell(ctx, x, m, bot.Reply{Notice: say})
 		return
 	}
-	view := a.form(form, metadata{Press: form.Press, In: m.In, Open: m.Open, Inline: m.Inline, Where: m.Where})
+	view := a.form(form, metadata{Press: form.Press, In: m.In, Audience: m.Audience, Where: m.Where})
 	if err := a.openView(ctx, x, view, x.surface() == inModal); err != nil {
 		a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("not-saved")})
 	}
@@ -77,7 +76,7 @@ func (a *Adapter) submitted(ctx context.Context, x interaction, letter string) (
 		return ack{}, "ignored", nil
 	}
 	m := a.from(ctx, x, letter)
-	m.Open, m.Inline, m.Where = meta.Open, meta.Inline, meta.Where
+	m.Audience, m.Where = meta.Audience, meta.Where
 	if _, _, ok := where(meta.In); ok {
 		m.In = meta.In
 	}

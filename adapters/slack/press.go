@@ -50,7 +50,7 @@ func (a *Adapter) pressed(ctx context.Context, x interaction, letter string) (ac
 		m.Keys = append(m.Keys, "slack:action:"+x.User.ID+":"+act.ActionTS)
 	}
 	if id == idShare || x.surface() == inHome && press.Action == bot.ActShow {
-		m.Inline, m.Open = true, false
+		m.Audience = bot.InReply
 	}
 	r, err := a.c.Bot.Handle(ctx, m)
 	if err != nil {
@@ -154,7 +154,7 @@ func (a *Adapter) share(ctx context.Context, x interaction, m bot.Message, r bot
 // asked, beside the message, or to them directly where the bot may not write.
 func (a *Adapter) asked(ctx context.Context, x interaction, letter string) (ack, string, error) {
 	m := a.from(ctx, x, letter)
-	m.Alone, m.Open, m.Inline = true, false, false
+	m.Audience = bot.OnlyAsker
 	text, _ := plainText(x.Message.Text, nil)
 	if x.Message.User == x.User.ID {
 		m.Text = text
@@ -162,7 +162,7 @@ func (a *Adapter) asked(ctx context.Context, x interaction, letter string) (ack,
 		m.Above = text
 	}
 	if isDirect(x.Channel.ID) || x.Channel.ID == "" {
-		m.In, m.Alone = m.Direct, false // somebody's own conversation: the bot is not in it
+		m.In, m.Audience = m.Direct, bot.Private // somebody's own conversation: the bot is not in it
 	}
 	if a.outsider(ctx, x.User.ID, x.User.TeamID) {
 		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("for-staff")}) }}, "ok", nil

@@ -157,7 +157,7 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 			m.Keys = append(m.Keys, m.Said)
 		}
 		if outside := a.outsider(ctx, e.Event.User, e.Event.UserTeam, e.Event.SourceTeam); outside {
-			if m.Overheard || m.Change != "" || m.Under != "" || !a.seen.first(a.now(), m.Said) {
+			if !m.Addressed || m.Change != "" || m.Under != "" || !a.seen.first(a.now(), m.Said) {
 				return ack{}, "ignored", nil
 			}
 			return ack{then: func(ctx context.Context) { a.aside(ctx, m, e.Event.TS, notice(a.c.Bot.Say("for-staff"))) }}, "ok", nil
@@ -207,7 +207,7 @@ func (a *Adapter) aside(ctx context.Context, m bot.Message, ts string, p bot.Pos
 		thread = ""
 	}
 	var err error
-	if m.Open || m.Alone {
+	if m.Audience != bot.Private {
 		_, err = a.api.PostEphemeralContext(ctx, channel, userOf(m.From.ID), msg.options(thread)...)
 	} else {
 		_, _, err = a.api.PostMessageContext(ctx, channel, msg.options(thread)...)
@@ -219,7 +219,7 @@ func (a *Adapter) aside(ctx context.Context, m bot.Message, ts string, p bot.Pos
 
 // greet says hello to who opens the conversation with the bot for the first time.
 func (a *Adapter) greet(ctx context.Context, e envelope, letter string) (ack, string, error) {
-	m := bot.Message{Keys: keys(letter), From: bot.Person{ID: person(e.Event.User)}, In: place(e.Event.Channel, ""), Direct: direct(e.Event.User),
+	m := bot.Message{Keys: keys(letter), Audience: bot.Private, Addressed: true, From: bot.Person{ID: person(e.Event.User)}, In: place(e.Event.Channel, ""), Direct: direct(e.Event.User),
 		Press: &bot.Press{Action: bot.ActGreet}, At: a.now()}
 	if e.EventID != "" {
 		m.Keys = append(m.Keys, "slack:event:"+e.EventID)
@@ -281,7 +281,7 @@ func (a *Adapter) said(ctx context.Context, e *envelope) (bot.Message, bool) {
 		return bot.Message{}, false
 	}
 	text, called := plainText(ev.Text, us)
-	m := bot.Message{From: bot.Person{ID: person(ev.User)}, In: place(ev.Channel, ev.ThreadTS), Direct: direct(ev.User), Text: text, Change: change, At: a.now()}
+	m := bot.Message{From: bot.Person{ID: person(ev.User)}, Audience: bot.Private, Addressed: true, In: place(ev.Channel, ev.ThreadTS), Direct: direct(ev.User), Text: text, Change: change, At: a.now()}
 	for _, f := range ev.Files {
 		switch words := f.Transcription.Preview.Content; {
 		case f.Transcription.Status == "complete" && words != "":
@@ -302,7 +302,7 @@ func (a *Adapter) said(ctx context.Context, e *envelope) (bot.Message, bool) {
 	switch {
 	case private:
 	case underCard && change == "" && (called && ev.Type == "app_mention" || !called && !speaksToOthers(ev.Text)):
-		m.Under, m.Open, m.Overheard = ev.Channel+"/"+ev.ThreadTS, true, !called
+		m.Under, m.Audience, m.Addressed = ev.Channel+"/"+ev.ThreadTS, bot.Shared, called
 		m.Text, _ = plainText(asTyped(ev.Text), us)
 		return m, true
 	case underCard:
@@ -311,24 +311,25 @@ func (a *Adapter) said(ctx context.Context, e *envelope) (bot.Message, bool) {
 		if ev.ThreadTS == "" {
 			m.In = place(ev.Channel, ev.TS)
 		}
-		m.Open = true
+		m.Audience = bot.Shared
 	case change == bot.Deleted:
-		m.Open, m.Overheard = true, true
+		m.Audience, m.Addressed = bot.Shared, false
 	case called, ev.ThreadTS == "" && change == "", speaksToOthers(ev.Text):
 		return m, false // it comes as app_mention too, or is not for the bot
 	default:
-		m.Open, m.Overheard = true, true
+		m.Audience, m.Addressed = bot.Shared, false
 	}
-	if m.Open && a.c.AnswerPrivately {
-		m.Alone = true
+	shared := m.Audience == bot.Shared
+	if shared && a.c.AnswerPrivately {
+		m.Audience = bot.OnlyAsker
 		if ev.ThreadTS == "" {
 			m.In = place(ev.Channel, "") // nobody sees a whisper in a thread that has no reply yet
 		}
 	}
-	if !m.Overheard {
+	if m.Addressed {
 		m.From.Name = a.userName(ctx, ev.User, "")
 	}
-	if m.Open && !m.Overheard {
+	if shared && m.Addressed {
 		m.Where, m.Link = a.whereOf(ctx, ev.Channel, ev.TS, ev.ThreadTS)
 		if ev.ThreadTS != "" && ev.ThreadTS != ev.TS && change == "" && len(strings.Fields(m.Text)) <= fewWords {
 			m.Above = a.above(ctx, ev.Channel, ev.ThreadTS, ev.TS, us)
@@ -418,7 +419,7 @@ func (a *Adapter) command(ctx context.Context, payload []byte, letter string) (a
 	}
 	text, _ := plainText(c.Text, nil)
 	m := bot.Message{Keys: keys(letter), From: bot.Person{ID: person(c.UserID), Name: a.userName(ctx, c.UserID, c.UserName)},
-		In: place(c.ChannelID, ""), Direct: direct(c.UserID), Inline: true, Text: text, At: a.now()}
+		In: place(c.ChannelID, ""), Direct: direct(c.UserID), Audience: bot.InReply, Addressed: true, Text: text, At: a.now()}
 	if c.ChannelID == "" {
 		m.In = m.Direct
 	}

@@ -446,9 +446,9 @@ func (t *turn) person() bot.Person {
 
 // said is what the person said or pressed, without what that was.
 func (t *turn) said() bot.Message {
-	m := bot.Message{Keys: []string{t.key}, Said: t.original, From: t.person(), In: placeOf(t.in.Conversation), Direct: bot.Place(personID(t.in.From)), Open: !t.in.personal()}
-	if m.Open {
-		m.Where = t.where()
+	m := bot.Message{Keys: []string{t.key}, Said: t.original, From: t.person(), In: placeOf(t.in.Conversation), Direct: bot.Place(personID(t.in.From)), Audience: bot.Private, Addressed: true}
+	if !t.in.personal() {
+		m.Audience, m.Where = bot.Shared, t.where()
 	}
 	return m
 }
@@ -503,7 +503,7 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 			return schema.Activity{}, nil // a card of somebody else's
 		}
 		notice, err := t.pressed(press)
-		if err != nil || notice == "" || m.Open { // nothing in a channel is for one person
+		if err != nil || notice == "" || m.Audience == bot.Shared { // nothing in a channel is for one person
 			return schema.Activity{}, err
 		}
 		return t.tell(activity.MsgOptionText(plainOf(notice)))
@@ -519,15 +519,15 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 		}
 		m.Attached = in.attached()
 	}
-	m.Overheard = in.overheard()
+	m.Addressed = !in.overheard()
 	if bot.Place(m.In.Lane()) == t.a.Comms() {
 		_, root, _ := strings.Cut(in.Conversation.ID, threadMark)
 		switch {
-		case m.Change != "" && m.Overheard:
+		case m.Change != "" && !m.Addressed:
 			return schema.Activity{}, nil
 		case root != "" && root != in.ID && m.Change == "":
 			m.Under = root // perhaps a card's
-		case m.Overheard:
+		case !m.Addressed:
 			return schema.Activity{}, nil // talk among comms
 		}
 	}
@@ -536,7 +536,7 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	}
 	reply, err := t.handle(m)
 	t.aside(m, reply)
-	if err != nil || reply.Notice == "" || m.Open {
+	if err != nil || reply.Notice == "" || m.Audience == bot.Shared {
 		return schema.Activity{}, err
 	}
 	return t.tell(activity.MsgOptionText(plainOf(reply.Notice)))
@@ -1009,7 +1009,7 @@ func (t *turn) askForm(text string, errs map[string]string) any {
 func (t *turn) asked() (any, error) {
 	data := t.submitted()
 	m := t.said()
-	m.In, m.Open, m.Where, m.Inline = m.Direct, false, "", true
+	m.In, m.Where, m.Audience = m.Direct, "", bot.InReply
 	if press, ok := readPress(data); ok && press.Action != "" {
 		var opens struct {
 			Form bool `json:"form"`

@@ -92,7 +92,7 @@ func (s *web) ask(w http.ResponseWriter, r *http.Request) error {
 		return s.refuse(w, r, http.StatusUnprocessableEntity, asked, s.Bot.Say(u.Wording))
 	}
 	me := s.person(w, r)
-	m := bot.Message{Keys: []string{messageKey(r, me, nil)}, From: me, In: bot.Place(me.ID), Text: asked, At: s.Now()}
+	m := bot.Message{Keys: []string{messageKey(r, me, nil)}, From: me, In: bot.Place(me.ID), Audience: bot.Private, Addressed: true, Text: asked, At: s.Now()}
 	reply, err := s.Bot.Handle(r.Context(), m)
 	if err != nil {
 		return s.notSaved(w, r, asked, err)

@@ -144,7 +144,10 @@ func (s *web) press(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	m := bot.Message{Keys: []string{messageKey(r, me, &press)}, From: me, In: bot.Place(me.ID), Press: &press, At: s.Now(),
-		Inline: atDesk(r)} // nobody reads what would be posted to a desk
+		Audience: bot.Private, Addressed: true}
+	if atDesk(r) {
+		m.Audience = bot.InReply // nobody reads what would be posted to a desk
+	}
 	reply, err := s.Bot.Handle(r.Context(), m)
 	if err != nil {
 		return err

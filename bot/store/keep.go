@@ -103,7 +103,7 @@ func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 			return err
 		}
 		for _, q := range asked {
-			if !q.Open && !q.Inline { // all that was said there was said to them
+			if q.Audience == bot.Private { // all that was said there was said to them
 				if _, err := tx.ExecContext(ctx, `DELETE FROM delivery WHERE place = $1`, q.In); err != nil {
 					return err
 				}

@@ -193,7 +193,7 @@ func (w *world) escalate(person bot.PersonID, entry string) bot.Escalation {
 	w.t.Helper()
 	ref, err := w.NextRef(w.t.Context())
 	w.ok(err)
-	e := bot.Escalation{Ref: ref, State: bot.Open, Question: bot.QuestionID("q-" + ref.String()), Asker: bot.Person{ID: person, Name: "Ann"},
+	e := bot.Escalation{Ref: ref, State: bot.Open, Audience: bot.Private, Question: bot.QuestionID("q-" + ref.String()), Asker: bot.Person{ID: person, Name: "Ann"},
 		In: bot.Place(person), Text: "may I?", Topic: entry, Candidates: []match.Candidate{{ID: entry}}, OpenedAt: w.clock.now()}
 	w.commit(bot.Turn{Escalations: []bot.Escalation{e}})
 	e.Version = 1
@@ -213,7 +213,7 @@ func (w *world) change(e bot.Escalation, state bot.State) bot.Escalation {
 
 func (w *world) question(id bot.QuestionID, person bot.PersonID, in bot.Place) bot.Question {
 	w.t.Helper()
-	q := bot.Question{ID: id, Asker: bot.Person{ID: person}, In: in, Text: "can I?", At: w.clock.now(), Decision: "answer", Entry: "a/b"}
+	q := bot.Question{ID: id, Audience: bot.Private, Asker: bot.Person{ID: person}, In: in, Text: "can I?", At: w.clock.now(), Decision: "answer", Entry: "a/b"}
 	w.commit(bot.Turn{Questions: []bot.Question{q}})
 	return q
 }
@@ -262,7 +262,7 @@ func testLoad(w *world) {
 		w.t.Fatalf("a question from before: %+v", k.Last)
 	}
 
-	led := bot.Question{ID: "q5", Asker: bot.Person{ID: ann}, In: home, At: w.clock.now(), Ref: open.Ref}
+	led := bot.Question{ID: "q5", Audience: bot.Private, Asker: bot.Person{ID: ann}, In: home, At: w.clock.now(), Ref: open.Ref}
 	w.commit(bot.Turn{Questions: []bot.Question{led}})
 	k = w.load(bot.Ask{Question: "q5"})
 	equal(w, "question", k.Question, &led)
@@ -294,7 +294,7 @@ func testContactAtOnce(w *world) {
 func testLoadOn(w *world) {
 	const ann, home = bot.PersonID("slack:ann"), bot.Place("slack:D1")
 	e := w.escalate(ann, "a/b")
-	q := bot.Question{ID: "q1", Asker: bot.Person{ID: ann}, In: home, At: w.clock.now(), Message: "m1"}
+	q := bot.Question{ID: "q1", Audience: bot.Private, Asker: bot.Person{ID: ann}, In: home, At: w.clock.now(), Message: "m1"}
 	w.commit(bot.Turn{Questions: []bot.Question{q}, Deliveries: []bot.Delivery{{ID: "m1", To: home}}})
 	w.sent(w.leases("m1")...)
 	w.commit(bot.Turn{Deliveries: []bot.Delivery{{ID: "m2", To: home, Ref: e.Ref}}})
@@ -879,7 +879,7 @@ func testForget(w *world) {
 		e.History = []bot.Event{{What: "opened", By: e.Asker, Text: "secret words"}, {What: "answered", By: bot.Person{ID: "slack:comms"}, Text: "the answer"}}
 		e.Text, e.Additions, e.Answer, e.Messages = "secret words", []string{"secret words"}, "the answer", []string{"m-" + string(p)}
 		e = w.change(e, bot.Answered)
-		q := bot.Question{ID: bot.QuestionID("q-" + p), Asker: bot.Person{ID: p}, In: "slack:C1", Open: true, Text: "secret words", At: w.clock.now(), Message: "a-" + string(p)}
+		q := bot.Question{ID: bot.QuestionID("q-" + p), Asker: bot.Person{ID: p}, In: "slack:C1", Audience: bot.Shared, Text: "secret words", At: w.clock.now(), Message: "a-" + string(p)}
 		post := bot.Post{Quote: "secret words"}
 		w.commit(bot.Turn{Person: &bot.Contact{ID: p, FirstAt: w.clock.now()}, Questions: []bot.Question{q}, Deliveries: []bot.Delivery{
 			{ID: "m-" + string(p), To: bot.Place(p), Post: post, Ref: e.Ref, CreatedAt: w.clock.now()},
@@ -928,9 +928,9 @@ func testForget(w *world) {
 func testForgetPlace(w *world) {
 	w.commit(bot.Turn{
 		Questions: []bot.Question{
-			{ID: "q1", Asker: bot.Person{ID: "slack:ann"}, In: "slack:D1", Direct: "slack:ann", At: w.clock.now()},
-			{ID: "q2", Asker: bot.Person{ID: "slack:ann"}, In: "slack:C1#1", Direct: "slack:ann", Open: true, At: w.clock.now()},
-			{ID: "q3", Asker: bot.Person{ID: "slack:ann"}, In: "slack:C2", Direct: "slack:ann", Inline: true, At: w.clock.now()},
+			{ID: "q1", Audience: bot.Private, Asker: bot.Person{ID: "slack:ann"}, In: "slack:D1", Direct: "slack:ann", At: w.clock.now()},
+			{ID: "q2", Asker: bot.Person{ID: "slack:ann"}, In: "slack:C1#1", Direct: "slack:ann", Audience: bot.Shared, At: w.clock.now()},
+			{ID: "q3", Asker: bot.Person{ID: "slack:ann"}, In: "slack:C2", Direct: "slack:ann", Audience: bot.InReply, At: w.clock.now()},
 		},
 		Deliveries: []bot.Delivery{
 			{ID: "hers", To: "slack:D1", CreatedAt: w.clock.now()},
