@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"canteen/adapters/web"
 	"canteen/adapters/web/webtest"
 )
 
@@ -35,7 +36,7 @@ func TestBrowser(t *testing.T) {
 	asker.Checked("chat holding")
 
 	desk := asker.Tab()
-	desk.GoTo("/desk/")
+	desk.GoTo(web.DeskPath(deskKey))
 	desk.Sees("1 question waits.")
 	desk.Checked("desk list")
 	desk.Fill("name", "Jo Bloggs")
@@ -113,7 +114,7 @@ func TestBrowser(t *testing.T) {
 	ask(asker, private)
 	asker.Sees("I have not kept what you wrote")
 	asker.Checked("chat private")
-	desk.GoTo("/desk/")
+	desk.GoTo(web.DeskPath(deskKey))
 	desk.Sees("Urgent")
 	desk.Checked("desk urgent")
 	desk.GoTo("/desk/try")

@@ -3,7 +3,8 @@
 //
 // Every page works without a script. The script sends the chat's forms without a
 // reload and looks for what has arrived since; it takes all that it shows from the
-// same pages. There is no log-in yet, so nobody but this machine is served.
+// same pages. There is no log-in yet, so nobody but this machine is served, and the desk
+// opens by a key alone.
 //
 // In reading order: web.go (who may come in), chat.go and form.go (staff), desk.go
 // (comms), render.go (posts into HTML).
@@ -13,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"embed"
 	"encoding/base32"
 	"encoding/base64"
@@ -23,6 +25,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -61,9 +64,15 @@ type Config struct {
 	// Local says that the listener is on loopback. Elsewhere every page but those of
 	// entries is 404 until there is a log-in.
 	Local bool
-	Now   func() time.Time
-	Log   *slog.Logger
+	// DeskKey opens the desk, at the address that [DeskPath] gives of it. Without one
+	// nothing does.
+	DeskKey string
+	Now     func() time.Time
+	Log     *slog.Logger
 }
+
+// DeskPath is the path that opens the desk to whoever has its key.
+func DeskPath(key string) string { return "/desk/?key=" + url.QueryEscape(key) }
 
 type web struct {
 	Config
@@ -114,7 +123,11 @@ func New(c Config) http.Handler {
 		"GET /assets/{name}":               s.asset,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			if err := page(w, r); err != nil {
+			err := s.deskDoor(w, r)
+			if err == nil {
+				err = page(w, r)
+			}
+			if err != nil && !errors.Is(err, errOpened) {
 				s.failed(w, r, err)
 			}
 		})
@@ -169,8 +182,32 @@ func (s *web) local(r *http.Request) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+// deskDoor lets those to the desk who came by its key once, and keeps their way in as a
+// cookie. It gives errOpened where it has answered with that, and errShut to anybody else:
+// nothing of a request tells a proxy on this machine from a person.
+func (s *web) deskDoor(w http.ResponseWriter, r *http.Request) error {
+	if !atDesk(r) {
+		return nil
+	}
+	sum := sha256.Sum256([]byte("desk cookie " + s.DeskKey))
+	value := base32.StdEncoding.EncodeToString(sum[:15])
+	same := func(a, b string) bool {
+		return s.DeskKey != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+	}
+	if key := r.URL.Query().Get("key"); r.Method == http.MethodGet && same(key, s.DeskKey) {
+		http.SetCookie(w, cookie(doorCookie, value))
+		_ = to(w, r, "/desk/")
+		return errOpened
+	}
+	if c, err := r.Cookie(doorCookie); err != nil || !same(c.Value, value) {
+		return errShut
+	}
+	return nil
+}
+
 // The cookies. Each holds random letters; the name is base64.
 const (
+	doorCookie = "canteen_door"
 	chatCookie = "canteen_chat"
 	deskCookie = "canteen_desk"
 	nameCookie = "canteen_name"
@@ -290,6 +327,8 @@ func to(w http.ResponseWriter, r *http.Request, where string) error {
 var (
 	errBadRequest = errors.New("bad request")
 	errMissing    = fmt.Errorf("page: %w", bot.ErrNotFound)
+	errShut       = errors.New("the desk is shut")
+	errOpened     = errors.New("the desk is opened")
 )
 
 func (s *web) missing(http.ResponseWriter, *http.Request) error { return errMissing }
@@ -302,6 +341,9 @@ func (s *web) failed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &large):
 		status, p.Text = http.StatusRequestEntityTooLarge, s.Bot.Say("too-long")
+	case errors.Is(err, errShut):
+		status, p.Title, p.Text = http.StatusNotFound, "The desk is not open here", "Open the address that \"canteen serve\" prints after \"desk:\" when it starts. You need it once in each browser."
+		p.Desk = false
 	case errors.Is(err, bot.ErrNotFound):
 		status, p.Title, p.Text = http.StatusNotFound, "Page not found", "If you typed the address, check that it is correct."
 	case errors.Is(err, bot.ErrForbidden):

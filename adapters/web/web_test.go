@@ -86,7 +86,7 @@ func newSite(t *testing.T, entries string) *site {
 	}
 	s.fitted(t)
 	b := bot.New(bot.Config{Store: s.store, Folder: s.folder, Members: map[string]bot.Members{bot.WebAdapter: web.Members{}}, Log: log})
-	s.Server = httptest.NewServer(web.New(web.Config{Bot: b, Store: s.store, Problems: s.folder.Problems, Local: true, Log: log}))
+	s.Server = httptest.NewServer(web.New(web.Config{Bot: b, Store: s.store, Problems: s.folder.Problems, Local: true, DeskKey: deskKey, Log: log}))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -103,6 +103,8 @@ func (s *site) fitted(t *testing.T) {
 	}
 }
 
+const deskKey = "the key of the desk"
+
 // visitor is a browser without a script.
 type visitor struct {
 	t      *testing.T
@@ -111,6 +113,7 @@ type visitor struct {
 	status int
 	page   string
 	header http.Header
+	opened bool // the desk
 }
 
 func (s *site) visitor(t *testing.T) *visitor {
@@ -134,6 +137,13 @@ func (v *visitor) send(r *http.Request) {
 
 func (v *visitor) get(path string) {
 	v.t.Helper()
+	if strings.HasPrefix(path, "/desk/") && !v.opened {
+		v.opened = true
+		v.get(web.DeskPath(deskKey))
+		if path == "/desk/" {
+			return
+		}
+	}
 	r, err := http.NewRequest(http.MethodGet, v.site.URL+path, nil)
 	if err != nil {
 		v.t.Fatal(err)
@@ -427,7 +437,14 @@ func TestGuard(t *testing.T) {
 	}{
 		{"this machine", "GET", "/", 200, nil},
 		{"by name", "GET", "/", 200, []string{"Host", "localhost:8080"}},
-		{"by IPv6", "GET", "/desk/", 200, []string{"Host", "[::1]:8080"}},
+		{"by IPv6", "GET", "/", 200, []string{"Host", "[::1]:8080"}},
+		{"the desk without its key", "GET", "/desk/", 404, nil},
+		{"the desk with another key", "GET", web.DeskPath("key"), 404, nil},
+		{"the desk with no key", "GET", "/desk/?key=", 404, nil},
+		{"the desk's form without its key", "POST", "/desk/press", 404, nil},
+		{"the desk with another cookie", "GET", "/desk/", 404, []string{"Cookie", "canteen_door=" + deskKey}},
+		{"the desk by its key", "GET", web.DeskPath(deskKey), 303, nil},
+		{"the key through a proxy", "GET", web.DeskPath(deskKey), 404, []string{"X-Forwarded-For", "192.0.2.1"}},
 		{"a name that was made to point here", "GET", "/desk/", 404, []string{"Host", "evil.example"}},
 		{"through a proxy", "GET", "/desk/", 404, []string{"X-Forwarded-For", "192.0.2.1"}},
 		{"another site's form", "POST", "/desk/press", 403, []string{"Sec-Fetch-Site", "cross-site"}},
@@ -443,7 +460,7 @@ func TestGuard(t *testing.T) {
 	if s.Config.Handler.ServeHTTP(w, old); w.Code != http.StatusNotFound {
 		t.Errorf("through a proxy that says nothing of itself: %d", w.Code)
 	}
-	resp := request("GET", "/desk/")
+	resp := request("GET", web.DeskPath(deskKey))
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
 		t.Error(csp)
 	}

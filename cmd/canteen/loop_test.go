@@ -42,7 +42,7 @@ func TestLoopSurvivesKill(t *testing.T) {
 	once(nurse, "Your reference is C-1")
 
 	desk := nurse.Stranger()
-	desk.GoTo("/desk/")
+	desk.GoTo(strings.TrimPrefix(p.desk, p.url))
 	desk.Fill("name", "Jo Bloggs")
 	desk.Follow("Save")
 	again()

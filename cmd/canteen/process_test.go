@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,8 +21,9 @@ const asMain = "CANTEEN_TEST_MAIN"
 
 // process is a canteen serve of its own.
 type process struct {
-	cmd *exec.Cmd
-	url string
+	cmd  *exec.Cmd
+	url  string
+	desk string // its address
 	log *os.File
 	out io.Closer
 }
@@ -70,9 +72,13 @@ func startProgram(t *testing.T, exe, dir string, env []string, args ...string) *
 		}
 		log.Close()
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	said := bufio.NewReader(out)
+	line, err := said.ReadString('\n')
 	if err != nil {
 		t.Fatalf("canteen serve ended before it listened: %v", err)
+	}
+	if line, err := said.ReadString('\n'); err == nil { // a missing desk is missed by who looks for it
+		p.desk, _ = strings.CutPrefix(strings.TrimSpace(line), "desk: ")
 	}
 	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	if !ok {
@@ -127,14 +133,32 @@ func do(t *testing.T, client *http.Client, req *http.Request) (int, string) {
 }
 
 func TestServe(t *testing.T) {
-	p := start(t, nil)
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 200, "/desk/": 200, "/slack/events": 404, "/api/messages": 404} {
+	dir := t.TempDir()
+	p := startIn(t, dir, nil)
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/": 200, "/desk/": 404, "/slack/events": 404, "/api/messages": 404} {
 		if code, body := get(t, http.DefaultClient, p.url+path); code != want {
 			t.Errorf("GET %s: %d, want %d: %.200s", path, code, want, body)
 		}
 	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	comms := &http.Client{Jar: jar}
+	for _, url := range []string{p.desk, p.url + "/desk/"} {
+		if code, body := get(t, comms, url); code != 200 || strings.Contains(body, "is not open") {
+			t.Errorf("GET %s: %d", url, code)
+		}
+	}
 	if code := p.stop(t); code != 0 {
 		t.Errorf("after SIGTERM: exit %d", code)
+	}
+	_, key, _ := strings.Cut(p.desk, "?")
+	if again := startIn(t, dir, nil); key == "" || !strings.HasSuffix(again.desk, "?"+key) {
+		t.Errorf("after a restart the desk is at %s, and was at %s", again.desk, p.desk)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "canteen.db-desk-key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the desk's key: %v, %v", info, err)
 	}
 }
 

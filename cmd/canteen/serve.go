@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,14 +89,21 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 
-	app, err := c.wire(st, folder, s.log)
+	key, err := deskKey(c.Database)
+	if err != nil {
+		s.log.Warn("the desk's key cannot be kept: its address changes with the next start", "error", err)
+	}
+	app, err := c.wire(st, folder, key, s.log)
 	if err != nil {
 		return err
 	}
 	server := newServer(app.routes(), s.log)
 	// One write: who starts the program may read its first line and close the pipe.
-	fmt.Fprintf(s.out, "listening on http://%s\nfolder: %s, %d entries; your names and numbers go in %s\n",
-		listener.Addr(), c.served(), len(folder.Base().Entries()), c.localFile(c.Database))
+	said := fmt.Sprintf("listening on http://%s\n", listener.Addr())
+	if c.loopback() {
+		said += fmt.Sprintf("desk: http://%s%s\n", listener.Addr(), web.DeskPath(key))
+	}
+	fmt.Fprintf(s.out, "%sfolder: %s, %d entries; your names and numbers go in %s\n", said, c.served(), len(folder.Base().Entries()), c.localFile(c.Database))
 	return app.run(ctx, server, listener)
 }
 
@@ -103,6 +113,22 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: readTime, ReadTimeout: 2 * readTime, WriteTimeout: 6 * readTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+}
+
+// deskKey is what opens the desk: random letters, kept in a file beside the database, so
+// that the address of the desk stays the same. Where they cannot be kept they are good for
+// this run, and the error says why.
+func deskKey(database string) (string, error) {
+	file := filepath.Join(filepath.Dir(overlayDir(database)), "canteen.db-desk-key")
+	data, err := os.ReadFile(file)
+	if key := strings.TrimSpace(string(data)); err == nil && len(key) >= 26 {
+		return key, nil
+	}
+	key := rand.Text()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	return key, os.WriteFile(file, []byte(key+"\n"), 0o600)
 }
 
 // overlayDir is where entries made on the desk are kept when no --knowledge folder
@@ -145,12 +171,12 @@ type app struct {
 }
 
 // wire makes every part and calls nothing outside.
-func (c *serveCmd) wire(st *store.Store, folder *knowledge.Folder, log *slog.Logger) (*app, error) {
+func (c *serveCmd) wire(st *store.Store, folder *knowledge.Folder, deskKey string, log *slog.Logger) (*app, error) {
 	a := &app{log: log, store: st, folder: folder, adapters: map[string]adapter{}, metrics: newMetrics(st)}
 	members := map[string]bot.Members{}
 	a.bot = bot.New(bot.Config{Store: st, Folder: folder, Members: members, Comms: c.comms(), OnCall: c.onCall(), Meter: a.metrics, Log: log,
 		Direct: func(ctx context.Context, d bot.Delivery) error { return a.outbox.Direct(ctx, d) }})
-	a.web = web.New(web.Config{Bot: a.bot, Store: st, Problems: folder.Problems, Unready: a.unready, Local: c.loopback(), Log: log})
+	a.web = web.New(web.Config{Bot: a.bot, Store: st, Problems: folder.Problems, Unready: a.unready, Local: c.loopback(), DeskKey: deskKey, Log: log})
 	members[bot.WebAdapter] = web.Members{}
 	if err := c.platforms(a); err != nil {
 		return nil, err
