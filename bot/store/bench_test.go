@@ -153,10 +153,8 @@ func bare(ctx context.Context, db *sql.DB, t bot.Turn) error {
 	}{
 		{`INSERT INTO inbound (key, at, reply) VALUES ($1, $2, '{}')`, []any{t.Keys[0], millis(t.At)}},
 		{`INSERT INTO question (id, person, place, at, data) VALUES ($1, $2, $3, $4, $5)`, []any{q.ID, q.Asker.ID, q.In, millis(q.At), string(asked)}},
-		{`INSERT INTO delivery (id, adapter, lane, place, only_to, fallback, post, posted, version, private, ref, state, due_at, owner, attempt, unsure, error, created_at, settled_at)
-			VALUES ($1, $2, $3, $4, '', '', $5, '', 1, 0, 0, 'queued', $6, '', 0, 0, '', $6, 0)`, []any{d.ID, d.To.Adapter(), d.To.Lane(), d.To, string(post), millis(d.CreatedAt)}},
-		{`INSERT INTO tally (day, decision, entry, what, n) VALUES ($1, $2, $3, $4, 1) ON CONFLICT (day, decision, entry, what) DO UPDATE SET n = tally.n + 1`,
-			[]any{t.At.UTC().Format(time.DateOnly), c.Decision, c.Entry, c.What}},
+		{addDelivery, []any{d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), "", flag(d.Private), int64(d.Ref), "queued", millis(d.CreatedAt), millis(d.CreatedAt)}},
+		{addTally, []any{t.At.UTC().Format(time.DateOnly), c.Decision, c.Entry, c.What}},
 	} {
 		if _, err := tx.ExecContext(ctx, x.query, x.args...); err != nil {
 			return err

@@ -25,25 +25,15 @@ func (s *Store) queue(ctx context.Context, tx *sql.Tx, d bot.Delivery) error {
 		if d.To.Adapter() == bot.WebAdapter {
 			state, posted = "sent", d.ID
 		}
-		n, err := affected(tx.ExecContext(ctx, `INSERT INTO delivery
-			(id, adapter, lane, place, only_to, fallback, post, posted, version, private, ref, state, due_at, owner, attempt, unsure, error, created_at, settled_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, '', 0, 0, '', $13, 0) ON CONFLICT (id) DO NOTHING`,
-			d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback, string(post), posted, flag(d.Private), int64(d.Ref), state, now, millis(d.CreatedAt)))
+		n, err := affected(tx.ExecContext(ctx, addDelivery, d.ID, d.To.Adapter(), d.To.Lane(), d.To, d.Only, d.Fallback,
+			string(post), posted, flag(d.Private), int64(d.Ref), state, now, millis(d.CreatedAt)))
 		if err != nil || n > 0 {
 			return err
 		}
 	}
-	// A leased row keeps its lease: its sender settles an older version, which
-	// leaves the row queued for the new one.
-	_, err = tx.ExecContext(ctx, `UPDATE delivery SET post = $1, version = version + 1, settled_at = $2, error = '',
-		state = CASE WHEN adapter = 'web' THEN 'sent' ELSE 'queued' END,
-		attempt = CASE WHEN owner = '' THEN 0 ELSE attempt END,
-		due_at = CASE WHEN owner = '' THEN $2 ELSE due_at END
-		WHERE id = $3`, string(post), now, d.ID)
+	_, err = tx.ExecContext(ctx, updateDelivery, string(post), now, d.ID, bot.WebAdapter)
 	return err
 }
-
-const deliveryColumns = `id, place, only_to, fallback, post, posted, version, private, ref, attempt, unsure, created_at`
 
 func scanDelivery(rows *sql.Rows) (bot.Delivery, error) {
 	var d bot.Delivery
@@ -66,21 +56,12 @@ func (s *Store) Lease(ctx context.Context, owner string, adapters []string, n in
 	now := s.now()
 	// Most looks find nothing: those take no write.
 	in, args := among(2, adapters)
-	due, err := number(ctx, s.db, `SELECT seq FROM delivery WHERE state = 'queued' AND due_at <= $1 AND adapter IN `+in+` ORDER BY seq LIMIT 1`, append([]any{millis(now)}, args...)...)
+	due, err := number(ctx, s.db, fmt.Sprintf(findDue, in), append([]any{millis(now)}, args...)...)
 	if err != nil || due == 0 {
 		return nil, err
 	}
-	// Who finds an owner on a row that is due again finds a lease that ran out:
-	// whether that one's message was posted, nobody knows. The list of rows is made
-	// first and once: PostgreSQL may run a subquery again for every row.
 	in, args = among(5, adapters)
-	query := `WITH head AS MATERIALIZED (
-			SELECT d.seq FROM delivery d WHERE d.state = 'queued' AND d.due_at <= $3 AND d.adapter IN ` + in + `
-			AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.state = 'queued' AND (e.seq < d.seq OR (e.owner <> '' AND e.due_at > $3)))
-			ORDER BY d.seq LIMIT $4` + s.engine.lock() + `)
-		UPDATE delivery SET owner = $1, due_at = $2, attempt = attempt + 1, unsure = CASE WHEN owner <> '' THEN 1 ELSE unsure END
-		WHERE seq IN (SELECT seq FROM head)
-		RETURNING ` + deliveryColumns
+	query := fmt.Sprintf(leaseDue, in, s.engine.lock())
 	args = append([]any{owner, millis(now.Add(lease)), millis(now), n}, args...)
 	var list []bot.Delivery
 	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
@@ -108,7 +89,7 @@ func (s *Store) NextDue(ctx context.Context, adapters []string) (time.Time, erro
 		return time.Time{}, nil
 	}
 	in, args := among(1, adapters)
-	ms, err := number(ctx, s.db, `SELECT MIN(due_at) FROM delivery WHERE state = 'queued' AND adapter IN `+in, args...)
+	ms, err := number(ctx, s.db, fmt.Sprintf(findNextDue, in), args...)
 	if err != nil || ms == 0 {
 		return time.Time{}, err
 	}
@@ -124,22 +105,20 @@ func (s *Store) Settle(ctx context.Context, x bot.Settlement) error {
 	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var n int64
 		var err error
-		fence := ` WHERE id = $1 AND owner = $2 AND attempt = $3`
 		switch x.Outcome {
 		case bot.Sent:
 			if d.Private {
-				n, err = affected(tx.ExecContext(ctx, `DELETE FROM delivery`+fence, d.ID, x.Owner, d.Attempt))
+				n, err = affected(tx.ExecContext(ctx, settlePrivate, d.ID, x.Owner, d.Attempt))
 				break
 			}
-			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = CASE WHEN version = $4 THEN 'sent' ELSE 'queued' END,
-				posted = $5, owner = '', attempt = 0, unsure = 0, error = '', due_at = $6, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, d.Version, x.Posted.ID, millis(now)))
+			n, err = affected(tx.ExecContext(ctx, settleSent, d.ID, x.Owner, d.Attempt, d.Version, x.Posted.ID, millis(now)))
 		case bot.Again:
-			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', unsure = $4, error = $5, due_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), clean(x.Error), millis(due)))
+			n, err = affected(tx.ExecContext(ctx, settleAgain, d.ID, x.Owner, d.Attempt, flag(x.Unsure), clean(x.Error), millis(due)))
 		case bot.Parked:
-			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET state = 'parked', owner = '', unsure = $4, error = $5, settled_at = $6`+fence, d.ID, x.Owner, d.Attempt, flag(x.Unsure), clean(x.Error), millis(now)))
+			n, err = affected(tx.ExecContext(ctx, settleParked, d.ID, x.Owner, d.Attempt, flag(x.Unsure), clean(x.Error), millis(now)))
 		case bot.Diverted:
-			n, err = affected(tx.ExecContext(ctx, `UPDATE delivery SET owner = '', attempt = 0, unsure = 0, error = $4, due_at = $5,
-				adapter = $6, lane = $7, place = $8, only_to = '', fallback = '', posted = ''`+fence, d.ID, x.Owner, d.Attempt, clean(x.Error), millis(now), d.Fallback.Adapter(), d.Fallback.Lane(), d.Fallback))
+			n, err = affected(tx.ExecContext(ctx, settleDiverted, d.ID, x.Owner, d.Attempt, clean(x.Error), millis(now),
+				d.Fallback.Adapter(), d.Fallback.Lane(), d.Fallback))
 		}
 		if err == nil && n == 0 {
 			return fmt.Errorf("settle %s: %w", d.ID, bot.ErrGone)
@@ -167,13 +146,13 @@ func (s *Store) Parked(ctx context.Context, n int) ([]bot.Stuck, error) {
 		err = rows.Scan(&x.ID, &x.Adapter, &ref, &x.Error, &created, &parked)
 		x.Ref, x.CreatedAt, x.ParkedAt = bot.Ref(ref), moment(created), moment(parked)
 		return x, err
-	}, `SELECT id, adapter, ref, error, created_at, settled_at FROM delivery WHERE state = 'parked' ORDER BY settled_at DESC, seq DESC LIMIT $1`, n)
+	}, listParked, n)
 }
 
 // Retry queues a parked delivery again, or gives bot.ErrNotFound.
 func (s *Store) Retry(ctx context.Context, id string) error {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, `UPDATE delivery SET state = 'queued', attempt = 0, due_at = $1 WHERE id = $2 AND state = 'parked'`, millis(s.now()), id))
+		n, err := affected(tx.ExecContext(ctx, retryParked, millis(s.now()), id))
 		if err == nil && n == 0 {
 			return fmt.Errorf("delivery %s: %w", id, bot.ErrNotFound)
 		}
@@ -188,7 +167,7 @@ func (s *Store) Retry(ctx context.Context, id string) error {
 // Transcript gives what was said in a place, oldest first: the person's questions,
 // what they added to those that comms have, and the posts to it, the last n of each.
 func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.Said, error) {
-	questions, err := all[bot.Question](ctx, s.db, `SELECT data FROM question WHERE person = $1 AND place = $1 ORDER BY at DESC LIMIT $2`, string(place), n)
+	questions, err := all[bot.Question](ctx, s.db, listAskedAlone, string(place), n)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +188,7 @@ func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.S
 			}
 		}
 	}
-	posts, err := collect(ctx, s.db, scanDelivery, `SELECT `+deliveryColumns+` FROM delivery WHERE place = $1 AND state = 'sent' ORDER BY seq DESC LIMIT $2`, string(place), n)
+	posts, err := collect(ctx, s.db, scanDelivery, listSent, string(place), n)
 	if err != nil {
 		return nil, err
 	}

@@ -29,11 +29,11 @@ func (s *Store) Purge(ctx context.Context) error {
 			query  string
 			before time.Duration
 		}{
-			{`DELETE FROM question WHERE at < $1`, keepQuestions},
-			{`DELETE FROM inbound WHERE at < $1`, keepKeys},
-			{`DELETE FROM delivery WHERE created_at < $1 AND state <> 'queued' AND ref = 0`, keepPosts},
-			{`DELETE FROM contact WHERE first_at = 0 AND quiet_until < $1`, 0},
-			{`UPDATE contact SET quiet_until = 0 WHERE quiet_until BETWEEN 1 AND $1`, 0}, // a trace of a private lane
+			{purgeQuestions, keepQuestions},
+			{purgeKeys, keepKeys},
+			{purgeDeliveries, keepPosts},
+			{purgeContacts, 0},
+			{purgeQuiet, 0},
 		} {
 			if _, err := tx.ExecContext(ctx, x.query, millis(now.Add(-x.before))); err != nil {
 				return fmt.Errorf("purge: %w", err)
@@ -67,13 +67,13 @@ const forgetTries = 5
 
 func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		mine, err := all[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE person = $1`, p)
+		mine, err := all[bot.Escalation](ctx, tx, listEscalationsOf, p)
 		if err != nil {
 			return err
 		}
 		for _, e := range mine {
 			for _, id := range e.Messages {
-				if _, err := tx.ExecContext(ctx, `DELETE FROM delivery WHERE id = $1`, id); err != nil {
+				if _, err := tx.ExecContext(ctx, forgetDelivery, id); err != nil {
 					return err
 				}
 			}
@@ -88,7 +88,7 @@ func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 				return err
 			}
 			// What the cards show of it goes too, and what they would have shown.
-			cards, err := collect(ctx, tx, scanText, `SELECT id FROM delivery WHERE ref = $1 AND id LIKE 'card-%'`, int64(e.Ref))
+			cards, err := collect(ctx, tx, scanText, listAbout, int64(e.Ref))
 			if err != nil {
 				return err
 			}
@@ -98,29 +98,28 @@ func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 				}
 			}
 		}
-		asked, err := all[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1`, p)
+		asked, err := all[bot.Question](ctx, tx, listQuestionsOf, p)
 		if err != nil {
 			return err
 		}
 		for _, q := range asked {
 			if q.Audience == bot.Private { // all that was said there was said to them
-				if _, err := tx.ExecContext(ctx, `DELETE FROM delivery WHERE place = $1`, q.In); err != nil {
+				if _, err := tx.ExecContext(ctx, forgetSaidIn, q.In); err != nil {
 					return err
 				}
 			}
 			if q.Message == "" {
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM delivery WHERE id = $1`, q.Message); err != nil {
+			if _, err := tx.ExecContext(ctx, forgetDelivery, q.Message); err != nil {
 				return err
 			}
 		}
 		for _, query := range []string{
-			// A channel's thread is not theirs alone, so only what answered them goes.
-			`DELETE FROM delivery WHERE place = $1 OR only_to = $1`,
-			`DELETE FROM question WHERE person = $1`,
-			`DELETE FROM contact WHERE person = $1`,
-			`DELETE FROM place WHERE place = $1`,
+			forgetSaidTo, // a channel's thread is not theirs alone, so only what answered them goes
+			forgetQuestions,
+			forgetContact,
+			forgetPlace,
 		} {
 			if _, err := tx.ExecContext(ctx, query, string(p)); err != nil {
 				return err
@@ -138,7 +137,7 @@ const erased = "(erased at the asker's wish)"
 
 // Place gives what an adapter kept of a place, or bot.ErrNotFound.
 func (s *Store) Place(ctx context.Context, place bot.Place) ([]byte, error) {
-	list, err := all[json.RawMessage](ctx, s.db, `SELECT data FROM place WHERE place = $1`, place)
+	list, err := all[json.RawMessage](ctx, s.db, findPlace, place)
 	if err == nil && len(list) == 0 {
 		err = fmt.Errorf("place of %s: %w", place.Adapter(), bot.ErrNotFound)
 	}
@@ -154,8 +153,7 @@ func (s *Store) SavePlace(ctx context.Context, place bot.Place, data []byte) err
 		return fmt.Errorf("place of %s: what is to be kept is not JSON", place.Adapter())
 	}
 	return s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO place (place, at, data) VALUES ($1, $2, $3)
-			ON CONFLICT (place) DO UPDATE SET at = excluded.at, data = excluded.data`, place, millis(s.now()), string(data))
+		_, err := tx.ExecContext(ctx, savePlace, place, millis(s.now()), string(data))
 		return err
 	})
 }
@@ -184,12 +182,12 @@ func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
 	for _, a := range ages {
 		c.Waiting[a.name] = 0
 	}
-	err := count(`SELECT decision, SUM(n) FROM tally WHERE decision <> 'feedback' GROUP BY decision`, func(k string, n int64) { c.Decisions[k] = n })
+	err := count(countDecisions, func(k string, n int64) { c.Decisions[k] = n })
 	if err == nil {
-		err = count(`SELECT what, SUM(n) FROM tally WHERE decision = 'feedback' GROUP BY what`, func(k string, n int64) { c.Feedback[k] = n })
+		err = count(countFeedback, func(k string, n int64) { c.Feedback[k] = n })
 	}
 	if err == nil {
-		err = count(`SELECT state, opened_at FROM escalation WHERE state IN ('open', 'claimed', 'waiting')`, func(_ string, at int64) {
+		err = count(listWaiting, func(_ string, at int64) {
 			for _, a := range ages {
 				if now.Sub(moment(at)) <= a.most {
 					c.Waiting[a.name]++
@@ -199,7 +197,7 @@ func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
 		})
 	}
 	if err == nil {
-		err = count(`SELECT state, COUNT(*) FROM delivery WHERE state IN ('queued', 'parked') GROUP BY state`, func(k string, n int64) {
+		err = count(countDeliveries, func(k string, n int64) {
 			if k == "queued" {
 				c.Queued = n
 			} else {
@@ -208,7 +206,7 @@ func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
 		})
 	}
 	if err == nil {
-		err = count(`SELECT 'oldest', MIN(created_at) FROM delivery WHERE state = 'queued' HAVING COUNT(*) > 0`, func(_ string, at int64) { c.Oldest = max(0, now.Sub(moment(at))) })
+		err = count(findOldest, func(_ string, at int64) { c.Oldest = max(0, now.Sub(moment(at))) })
 	}
 	return c, err
 }

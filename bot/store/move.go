@@ -52,8 +52,6 @@ type manifest struct {
 
 const manifestName = "manifest.json"
 
-const schemaVersion = `SELECT MAX(version_id) FROM goose_db_version`
-
 // ErrNotEmpty says that there is something where an import, an export or a backup
 // would go.
 var ErrNotEmpty = errors.New("there is something already")
@@ -464,7 +462,7 @@ func raise(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	last, err := number(ctx, db, `SELECT MAX(ref) FROM escalation`)
+	last, err := number(ctx, db, lastRef)
 	if err == nil {
 		_, err = db.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, last+since))
 	}

@@ -144,7 +144,13 @@ func TestSheets(t *testing.T) {
 // What a migration adds has to be exported too.
 func TestTablesAreWhole(t *testing.T) {
 	w := newWorld(t, sqliteAddress(t))
-	names, err := collect(t.Context(), w.db, scanText, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version' ORDER BY name`)
+	names, err := collect(t.Context(), w.db, scanText, `
+		SELECT name
+		FROM sqlite_master
+		WHERE type = 'table'
+			AND name NOT LIKE 'sqlite_%'
+			AND name <> 'goose_db_version'
+		ORDER BY name`)
 	w.ok(err)
 	var listed []string
 	for _, table := range tables {

@@ -172,20 +172,20 @@ type rewordedFile struct {
 
 func (f rewordedFile) Read(p []byte) (int, error) { return f.text.Read(p) }
 
-func (e *postgres) lock() string { return " FOR UPDATE OF d SKIP LOCKED" }
+func (e *postgres) lock() string { return skipLocked }
 
 func (e *postgres) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
 }
 
 func (e *postgres) nextRef(ctx context.Context) (int64, error) {
-	return number(ctx, e.db, `SELECT nextval(pg_get_serial_sequence('escalation', 'ref'))`)
+	return number(ctx, e.db, nextRef)
 }
 
 func (e *postgres) renumber(ctx context.Context, tx *sql.Tx) error {
-	_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('escalation', 'ref'), MAX(ref)) FROM escalation HAVING COUNT(*) > 0`)
+	_, err := tx.ExecContext(ctx, renumberEscalations)
 	if err == nil {
-		_, err = tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('delivery', 'seq'), MAX(seq)) FROM delivery HAVING COUNT(*) > 0`)
+		_, err = tx.ExecContext(ctx, renumberDeliveries)
 	}
 	return err
 }
@@ -256,8 +256,6 @@ func (e *postgres) now() time.Time {
 	r := e.clock.Load()
 	return r.server.Add(e.local().Sub(r.local))
 }
-
-const serverTime = `SELECT clock_timestamp()`
 
 // readClock takes the server's time to be that of the middle of the question.
 func (e *postgres) readClock(ctx context.Context, query func(context.Context, *time.Time) error) error {
@@ -345,9 +343,7 @@ func (e *postgres) tell(ctx context.Context) {
 			return
 		case <-e.others:
 		}
-		// One that is not heard costs the others a second: they look of themselves. So
-		// it need not wait for the server's disk.
-		if _, err := number(ctx, e.db, `SELECT 1 FROM set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, channel, e.name); err != nil && ctx.Err() == nil {
+		if _, err := number(ctx, e.db, notifyOthers, channel, e.name); err != nil && ctx.Err() == nil {
 			e.log.Debug("store: cannot notify the other replicas", "error", err)
 		}
 		select {

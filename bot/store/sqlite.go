@@ -124,19 +124,16 @@ func (e *sqlite) prepare(ctx context.Context, log *slog.Logger, left int64) erro
 	if err := migrate(ctx, e.writer, goose.DialectSQLite3, migrations); err != nil {
 		return err
 	}
-	// No other process has the file: whoever leased what is not settled is gone,
-	// and what they were sending need not wait until their lease ends.
-	if _, err := e.writer.ExecContext(ctx, `UPDATE delivery SET due_at = $1 WHERE owner <> '' AND due_at > $1`, left); err != nil {
+	if _, err := e.writer.ExecContext(ctx, endLeases, left); err != nil {
 		return err
 	}
-	last, err := number(ctx, e.writer, `SELECT MAX(ref) FROM escalation`)
+	last, err := number(ctx, e.writer, lastRef)
 	if err != nil {
 		return err
 	}
 	floor, err := number(ctx, e.writer, `PRAGMA user_version`) // of a backup
 	if last < floor {
-		// What waits in it may have been sent since.
-		if _, err := e.writer.ExecContext(ctx, `UPDATE delivery SET unsure = 1 WHERE state = 'queued' AND posted = ''`); err != nil {
+		if _, err := e.writer.ExecContext(ctx, doubtQueued); err != nil {
 			return err
 		}
 		log.Warn("store: this is a backup that was put back: what came after it was made is not in it, and new questions get numbers that nobody has seen", "from", bot.Ref(floor+1).String())
@@ -155,7 +152,7 @@ func (e *sqlite) notify() {} // there are no others
 func (e *sqlite) nextRef(context.Context) (int64, error) { return e.ref.Add(1), nil }
 
 func (e *sqlite) renumber(ctx context.Context, tx *sql.Tx) error {
-	last, err := number(ctx, tx, `SELECT MAX(ref) FROM escalation`)
+	last, err := number(ctx, tx, lastRef)
 	e.ref.Store(max(last, e.ref.Load()))
 	return err
 }
@@ -267,10 +264,9 @@ func (e *sqlite) ping(ctx context.Context) error {
 	if !e.broken.Load() {
 		return nil
 	}
-	// It takes the room of some turns, and the next purge clears it away.
 	room := "{}" + strings.Repeat(" ", 20_000)
 	return e.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO inbound (key, at, reply) VALUES ('ping', 0, $1) ON CONFLICT (key) DO UPDATE SET reply = excluded.reply`, room)
+		_, err := tx.ExecContext(ctx, tryWrite, room)
 		return err
 	})
 }

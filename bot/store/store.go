@@ -8,9 +8,9 @@
 // due, and until when it is leased.
 //
 // In reading order: store.go has the conversation's reads and its one write,
-// delivery.go the outbox's queue, keep.go what is erased and counted; open.go,
-// sqlite.go and postgres.go are the two engines; move.go exports, imports and
-// backs up. migrations/ is the schema. The tests are one suite that runs on both
+// delivery.go the outbox's queue, keep.go what is erased and counted; queries.go is
+// the SQL of them all; open.go, sqlite.go and postgres.go are the two engines; move.go
+// exports, imports and backs up. migrations/ is the schema. The tests are one suite that runs on both
 // databases (suite_test.go) and the faults of each (sqlite_test.go,
 // postgres_test.go); pgtest starts a PostgreSQL for them.
 package store
@@ -103,7 +103,7 @@ func (s *Store) Close() error { return s.close() }
 
 // Ping tells whether the database answers, and takes what is written.
 func (s *Store) Ping(ctx context.Context) error {
-	if _, err := number(ctx, s.db, `SELECT 1`); err != nil {
+	if _, err := number(ctx, s.db, ping); err != nil {
 		return err
 	}
 	return s.engine.ping(ctx)
@@ -241,10 +241,10 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 		if k.Contact, err = contact(ctx, tx, a.Person); err != nil {
 			return k, err
 		}
-		if k.Last, err = one[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1 AND place = $2 AND at >= $3 ORDER BY at DESC LIMIT 1`, a.Person, a.In, millis(a.Since)); err != nil {
+		if k.Last, err = one[bot.Question](ctx, tx, findLast, a.Person, a.In, millis(a.Since)); err != nil {
 			return k, err
 		}
-		if k.Mine, err = all[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE person = $1 AND state <> 'closed' ORDER BY ref`, a.Person); err != nil {
+		if k.Mine, err = all[bot.Escalation](ctx, tx, findMine, a.Person); err != nil {
 			return k, err
 		}
 	}
@@ -252,12 +252,12 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 	if a.On != "" && a.Question == "" && ref == 0 {
 		var id string
 		var of int64
-		err := tx.QueryRowContext(ctx, `SELECT id, ref FROM delivery WHERE place = $1 AND posted = $2 ORDER BY seq DESC LIMIT 1`, a.In, a.On).Scan(&id, &of)
+		err := tx.QueryRowContext(ctx, findPosted, a.In, a.On).Scan(&id, &of)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return k, err
 		}
 		if ref = bot.Ref(of); err == nil && of == 0 {
-			asked, err := all[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1 AND place = $2 ORDER BY at DESC LIMIT 50`, a.Person, a.In)
+			asked, err := all[bot.Question](ctx, tx, listRecentIn, a.Person, a.In)
 			if err != nil {
 				return k, err
 			}
@@ -267,7 +267,7 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 		}
 	}
 	if a.Said != "" {
-		asked, err := all[bot.Question](ctx, tx, `SELECT data FROM question WHERE person = $1 ORDER BY at DESC LIMIT 50`, a.Person)
+		asked, err := all[bot.Question](ctx, tx, listRecent, a.Person)
 		if err != nil {
 			return k, err
 		}
@@ -276,7 +276,7 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 		}
 	}
 	if a.Question != "" {
-		if k.Question, err = one[bot.Question](ctx, tx, `SELECT data FROM question WHERE id = $1`, a.Question); err != nil {
+		if k.Question, err = one[bot.Question](ctx, tx, findQuestion, a.Question); err != nil {
 			return k, err
 		}
 		if k.Question != nil && ref == 0 {
@@ -284,7 +284,7 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 		}
 	}
 	if ref != 0 {
-		k.Escalation, err = one[bot.Escalation](ctx, tx, `SELECT data FROM escalation WHERE ref = $1`, int64(ref))
+		k.Escalation, err = one[bot.Escalation](ctx, tx, findEscalation, int64(ref))
 	}
 	return k, err
 }
@@ -292,7 +292,7 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 func seen(ctx context.Context, q querier, keys []string) (bot.Reply, bool, error) {
 	for _, key := range keys {
 		var data []byte
-		err := q.QueryRowContext(ctx, `SELECT reply FROM inbound WHERE key = $1`, key).Scan(&data)
+		err := q.QueryRowContext(ctx, findReply, key).Scan(&data)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
@@ -307,7 +307,7 @@ func seen(ctx context.Context, q querier, keys []string) (bot.Reply, bool, error
 
 func contact(ctx context.Context, q querier, p bot.PersonID) (*bot.Contact, error) {
 	var first, quiet int64
-	err := q.QueryRowContext(ctx, `SELECT first_at, quiet_until FROM contact WHERE person = $1`, p).Scan(&first, &quiet)
+	err := q.QueryRowContext(ctx, findContact, p).Scan(&first, &quiet)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -335,7 +335,7 @@ func (s *Store) Commit(ctx context.Context, t bot.Turn) (bot.Reply, error) {
 		// In one order, whoever asks: two that take the same keys in orders of their own
 		// wait for each other until the server ends one of them.
 		for _, key := range slices.Sorted(slices.Values(t.Keys)) {
-			n, err := affected(tx.ExecContext(ctx, `INSERT INTO inbound (key, at, reply) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`, key, millis(t.At), string(data)))
+			n, err := affected(tx.ExecContext(ctx, addKey, key, millis(t.At), string(data)))
 			if err != nil {
 				return err
 			}
@@ -365,12 +365,7 @@ func (s *Store) Commit(ctx context.Context, t bot.Turn) (bot.Reply, error) {
 // apply writes all of a turn but its keys.
 func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
 	if c := t.Person; c != nil {
-		// Of two messages decided on at once, neither undoes what the other says: a
-		// greeting is no end to the quiet after a private lane.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO contact (person, first_at, quiet_until) VALUES ($1, $2, $3)
-			ON CONFLICT (person) DO UPDATE SET
-				first_at = CASE WHEN contact.first_at > 0 THEN contact.first_at ELSE excluded.first_at END,
-				quiet_until = CASE WHEN contact.quiet_until > excluded.quiet_until THEN contact.quiet_until ELSE excluded.quiet_until END`, c.ID, millis(c.FirstAt), millis(c.QuietUntil)); err != nil {
+		if _, err := tx.ExecContext(ctx, saveContact, c.ID, millis(c.FirstAt), millis(c.QuietUntil)); err != nil {
 			return err
 		}
 	}
@@ -379,11 +374,7 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
 		if err != nil {
 			return err
 		}
-		// A question leads to one escalation, however many presses of it were decided
-		// on at once. Its number stands last, and in no text: quotes are escaped there.
-		n, err := affected(tx.ExecContext(ctx, `INSERT INTO question (id, person, place, at, data) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (id) DO UPDATE SET data = excluded.data WHERE question.data NOT LIKE '%"ref":%' OR question.data LIKE $6`,
-			q.ID, q.Asker.ID, q.In, millis(q.At), string(data), fmt.Sprintf(`%%"ref":%d}`, int64(q.Ref))))
+		n, err := affected(tx.ExecContext(ctx, saveQuestion, q.ID, q.Asker.ID, q.In, millis(q.At), string(data), fmt.Sprintf(`%%"ref":%d}`, int64(q.Ref))))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("question %s: %w", q.ID, bot.ErrConflict)
 		}
@@ -403,8 +394,7 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
 	}
 	day := t.At.UTC().Format(time.DateOnly)
 	for _, c := range t.Tally {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO tally (day, decision, entry, what, n) VALUES ($1, $2, $3, $4, 1)
-			ON CONFLICT (day, decision, entry, what) DO UPDATE SET n = tally.n + 1`, day, c.Decision, c.Entry, c.What); err != nil {
+		if _, err := tx.ExecContext(ctx, addTally, day, c.Decision, c.Entry, c.What); err != nil {
 			return err
 		}
 	}
@@ -425,11 +415,10 @@ func saveEscalation(ctx context.Context, tx *sql.Tx, e bot.Escalation) error {
 	}
 	var n int64
 	if was == 0 {
-		n, err = affected(tx.ExecContext(ctx, `INSERT INTO escalation (ref, version, state, urgent, person, nearest, opened_at, answered_at, data)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (ref) DO NOTHING`,
+		n, err = affected(tx.ExecContext(ctx, addEscalation,
 			int64(e.Ref), e.Version, e.State, urgent, e.Asker.ID, nearest, millis(e.OpenedAt), millis(e.AnsweredAt), string(data)))
 	} else {
-		n, err = affected(tx.ExecContext(ctx, `UPDATE escalation SET version = $1, state = $2, urgent = $3, person = $4, answered_at = $5, data = $6 WHERE ref = $7 AND version = $8`,
+		n, err = affected(tx.ExecContext(ctx, changeEscalation,
 			e.Version, e.State, urgent, e.Asker.ID, millis(e.AnsweredAt), string(data), int64(e.Ref), was))
 	}
 	if err == nil && n == 0 {
@@ -453,28 +442,28 @@ func (s *Store) NextRef(ctx context.Context) (bot.Ref, error) {
 
 // Answered implements bot.Store.
 func (s *Store) Answered(ctx context.Context, entry string, n int) ([]bot.Escalation, error) {
-	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE nearest = $1 AND answered_at > 0 ORDER BY answered_at DESC LIMIT $2`, entry, n)
+	return all[bot.Escalation](ctx, s.db, listAnswered, entry, n)
 }
 
 // Asked implements bot.Store.
 func (s *Store) Asked(ctx context.Context, n int) ([]bot.Question, error) {
-	return all[bot.Question](ctx, s.db, `SELECT data FROM question ORDER BY at DESC LIMIT $1`, n)
+	return all[bot.Question](ctx, s.db, listAsked, n)
 }
 
 // Pending implements bot.Store.
 func (s *Store) Pending(ctx context.Context) ([]bot.Escalation, error) {
-	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE state IN ('open', 'claimed', 'waiting') ORDER BY urgent DESC, ref`)
+	return all[bot.Escalation](ctx, s.db, listPending)
 }
 
 // Done gives the escalations on which comms have nothing more to do, the latest
 // first.
 func (s *Store) Done(ctx context.Context, n int) ([]bot.Escalation, error) {
-	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE state IN ('answered', 'closed') ORDER BY ref DESC LIMIT $1`, n)
+	return all[bot.Escalation](ctx, s.db, listDone, n)
 }
 
 // Escalation gives one, or bot.ErrNotFound.
 func (s *Store) Escalation(ctx context.Context, ref bot.Ref) (bot.Escalation, error) {
-	e, err := one[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE ref = $1`, int64(ref))
+	e, err := one[bot.Escalation](ctx, s.db, findEscalation, int64(ref))
 	if err != nil {
 		return bot.Escalation{}, err
 	}
@@ -486,22 +475,22 @@ func (s *Store) Escalation(ctx context.Context, ref bot.Ref) (bot.Escalation, er
 
 // Of gives a person's escalations, the latest first.
 func (s *Store) Of(ctx context.Context, p bot.PersonID, n int) ([]bot.Escalation, error) {
-	return all[bot.Escalation](ctx, s.db, `SELECT data FROM escalation WHERE person = $1 ORDER BY ref DESC LIMIT $2`, p, n)
+	return all[bot.Escalation](ctx, s.db, listOf, p, n)
 }
 
 // AnswerTime implements bot.Store.
 func (s *Store) AnswerTime(ctx context.Context, since time.Time) (time.Duration, int, error) {
-	n, err := number(ctx, s.db, `SELECT COUNT(*) FROM escalation WHERE answered_at > $1`, millis(since))
+	n, err := number(ctx, s.db, countAnswered, millis(since))
 	if err != nil || n == 0 {
 		return 0, 0, err
 	}
-	ms, err := number(ctx, s.db, `SELECT answered_at - opened_at FROM escalation WHERE answered_at > $1 ORDER BY answered_at - opened_at LIMIT 1 OFFSET $2`, millis(since), n/2)
+	ms, err := number(ctx, s.db, findAnswerTime, millis(since), n/2)
 	return time.Duration(ms) * time.Millisecond, int(n), err
 }
 
 // Popular gives the entries shown most since a day, most first.
 func (s *Store) Popular(ctx context.Context, since time.Time, n int) ([]string, error) {
-	return collect(ctx, s.db, scanText, `SELECT entry FROM tally WHERE day >= $1 AND decision IN ('answer', 'shown') AND entry <> '' GROUP BY entry ORDER BY SUM(n) DESC, entry LIMIT $2`, since.UTC().Format(time.DateOnly), n)
+	return collect(ctx, s.db, scanText, listPopular, since.UTC().Format(time.DateOnly), n)
 }
 
 func (s *Store) write(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
