@@ -33,7 +33,7 @@ type Question struct {
 	Feedback   string            `json:"feedback,omitempty"` // "", helped, not-meant, ask-comms, none, chose, no-help
 	Message    string            `json:"message,omitempty"`  // the delivery that shows it to the asker, which updates replace
 	Said       string            `json:"said,omitempty"`     // Message.Said of what asked it
-	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to; the last, as the store looks for it there
+	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to
 }
 
 // UnmarshalJSON reads those of before there were audiences too.

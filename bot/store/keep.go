@@ -88,7 +88,7 @@ func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 				return err
 			}
 			// What the cards show of it goes too, and what they would have shown.
-			cards, err := collect(ctx, tx, scanText, listAbout, int64(e.Ref))
+			cards, err := collect(ctx, tx, scanText, listAbout, int64(e.Ref), bot.KindCard)
 			if err != nil {
 				return err
 			}

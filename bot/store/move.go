@@ -26,7 +26,8 @@ import (
 // that people read as CSV besides. manifest.json is written last: a folder without
 // it is not whole.
 
-// tables are all that is exported, with their columns, the key first.
+// tables are all that is exported, with their columns, the key first. What the
+// database makes of a document itself is left out: it makes it again.
 var tables = []struct {
 	name    string
 	columns []string

@@ -21,6 +21,7 @@ func TestPostgres(t *testing.T) {
 	suite(t, func(t *testing.T) string { return server.Database(t) })
 
 	for name, run := range map[string]func(*testing.T, *pgtest.Server){
+		"yesterday's database": testYesterdayPostgres,
 		"starting together":    testStartTogether,
 		"leasing together":     testLeaseTogether,
 		"deciding together":    testDecideTogether,

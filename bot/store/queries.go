@@ -40,21 +40,23 @@ const (
 		ORDER BY seq DESC
 		LIMIT 1`
 
-	// Enough to find the one that is meant among them.
-	listRecentIn = `
+	// What is asked anew from an old message is shown by the same.
+	findShown = `
 		SELECT data
 		FROM question
 		WHERE person = $1
 			AND place = $2
+			AND message = $3
 		ORDER BY at DESC
-		LIMIT 50`
+		LIMIT 1`
 
-	listRecent = `
+	findSaid = `
 		SELECT data
 		FROM question
 		WHERE person = $1
+			AND said = $2
 		ORDER BY at DESC
-		LIMIT 50`
+		LIMIT 1`
 
 	findQuestion = `
 		SELECT data
@@ -87,13 +89,13 @@ const (
 			END`
 
 	// A question leads to one escalation, however many presses of it were decided on
-	// at once. Its number stands last, and in no text: quotes are escaped there.
+	// at once.
 	saveQuestion = `
 		INSERT INTO question (id, person, place, at, data)
 		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO UPDATE SET data = excluded.data
-		WHERE question.data NOT LIKE '%"ref":%'
-			OR question.data LIKE $6`
+		WHERE question.ref IS NULL
+			OR question.ref = $6`
 
 	addEscalation = `
 		INSERT INTO escalation (ref, version, state, urgent, person, nearest, opened_at, answered_at, data)
@@ -374,7 +376,7 @@ const (
 		SELECT id
 		FROM delivery
 		WHERE ref = $1
-			AND id LIKE 'card-%'`
+			AND kind = $2`
 
 	listQuestionsOf = `
 		SELECT data

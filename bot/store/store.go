@@ -257,22 +257,18 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 			return k, err
 		}
 		if ref = bot.Ref(of); err == nil && of == 0 {
-			asked, err := all[bot.Question](ctx, tx, listRecentIn, a.Person, a.In)
-			if err != nil {
+			if k.Question, err = one[bot.Question](ctx, tx, findShown, a.Person, a.In, id); err != nil {
 				return k, err
-			}
-			if i := slices.IndexFunc(asked, func(q bot.Question) bool { return q.Message == id }); i >= 0 {
-				k.Question = &asked[i]
 			}
 		}
 	}
 	if a.Said != "" {
-		asked, err := all[bot.Question](ctx, tx, listRecent, a.Person)
+		q, err := one[bot.Question](ctx, tx, findSaid, a.Person, a.Said)
 		if err != nil {
 			return k, err
 		}
-		if i := slices.IndexFunc(asked, func(q bot.Question) bool { return q.Said == a.Said }); i >= 0 {
-			k.Question, ref = &asked[i], asked[i].Ref
+		if q != nil {
+			k.Question, ref = q, q.Ref
 		}
 	}
 	if a.Question != "" {
@@ -374,7 +370,7 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, t bot.Turn) error {
 		if err != nil {
 			return err
 		}
-		n, err := affected(tx.ExecContext(ctx, saveQuestion, q.ID, q.Asker.ID, q.In, millis(q.At), string(data), fmt.Sprintf(`%%"ref":%d}`, int64(q.Ref))))
+		n, err := affected(tx.ExecContext(ctx, saveQuestion, q.ID, q.Asker.ID, q.In, millis(q.At), string(data), int64(q.Ref)))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("question %s: %w", q.ID, bot.ErrConflict)
 		}

@@ -45,6 +45,8 @@ func suite(t *testing.T, address func(t *testing.T) string) {
 		{"load what was committed", testLoad},
 		{"what two messages at once say of a person", testContactAtOnce},
 		{"the message pressed on", testLoadOn},
+		{"the message changed", testLoadSaid},
+		{"one escalation of a question", testQuestionOnce},
 		{"a repeat by any key", testRepeat},
 		{"repeats at once", testRepeatsAtOnce},
 		{"a private reply is not kept", testPrivateReply},
@@ -299,6 +301,7 @@ func testLoadOn(w *world) {
 	w.sent(w.leases("m1")...)
 	w.commit(bot.Turn{Deliveries: []bot.Delivery{{ID: "m2", To: home, Ref: e.Ref}}})
 	w.sent(w.leases("m2")...)
+	w.muchElse(ann, home)
 	equal(w, "an answer", w.load(bot.Ask{Person: ann, In: home, On: "at-m1"}).Question, &q)
 	equal(w, "a relay", w.load(bot.Ask{Person: ann, In: home, On: "at-m2"}).Escalation, &e)
 	for _, ask := range []bot.Ask{{Person: ann, In: home, On: "other"}, {Person: "slack:bob", In: home, On: "at-m1"}, {Person: ann, In: "slack:D2", On: "at-m1"}} {
@@ -306,6 +309,50 @@ func testLoadOn(w *world) {
 			w.t.Fatalf("%+v found %+v", ask, k)
 		}
 	}
+}
+
+// A thumb may come long after, when much else has been asked.
+func (w *world) muchElse(person bot.PersonID, in bot.Place) {
+	w.t.Helper()
+	var t bot.Turn
+	for i := range 60 {
+		t.Questions = append(t.Questions, bot.Question{ID: bot.QuestionID(fmt.Sprint("else", i)), Asker: bot.Person{ID: person}, In: in, At: w.clock.now().Add(time.Minute), Message: fmt.Sprint("else", i), Said: fmt.Sprint("said", i)})
+	}
+	w.commit(t)
+}
+
+func testLoadSaid(w *world) {
+	const ann, home = bot.PersonID("slack:ann"), bot.Place("slack:D1")
+	e := w.escalate(ann, "a/b")
+	q := bot.Question{ID: "q1", Audience: bot.Private, Asker: bot.Person{ID: ann}, In: home, At: w.clock.now(), Said: "slack:D1#1", Ref: e.Ref}
+	w.commit(bot.Turn{Questions: []bot.Question{q, {ID: "q2", Asker: bot.Person{ID: ann}, In: home, At: w.clock.now(), Text: `{"said":"other"}`}}})
+	w.muchElse(ann, home)
+	k := w.load(bot.Ask{Person: ann, In: home, Said: q.Said})
+	equal(w, "question", k.Question, &q)
+	equal(w, "escalation", k.Escalation, &e)
+	for _, ask := range []bot.Ask{{Person: ann, In: home, Said: "other"}, {Person: "slack:bob", In: home, Said: q.Said}} {
+		if k := w.load(ask); k.Question != nil || k.Escalation != nil {
+			w.t.Fatalf("%+v found %+v", ask, k)
+		}
+	}
+	q.At, q.ID, q.Ref = q.At.Add(time.Hour), "q3", 0
+	w.commit(bot.Turn{Questions: []bot.Question{q}})
+	equal(w, "the latest", w.load(bot.Ask{Person: ann, In: home, Said: q.Said}).Question, &q)
+}
+
+func testQuestionOnce(w *world) {
+	save := func(ref bot.Ref, text string) error {
+		_, err := w.Commit(w.t.Context(), bot.Turn{Questions: []bot.Question{{ID: "q", Ref: ref, Text: text, Candidates: []match.Candidate{{ID: "a/b"}}}}})
+		return err
+	}
+	w.ok(save(0, `not its "ref":7} and \x00`))
+	w.ok(save(0, "edited"))
+	w.ok(save(12, "passed on"))
+	w.ok(save(12, "edited"))
+	for _, ref := range []bot.Ref{0, 1, 2, 121} {
+		w.is(save(ref, "elsewhere"), bot.ErrConflict)
+	}
+	equal(w, "kept", w.load(bot.Ask{Question: "q"}).Question.Text, "edited")
 }
 
 func testRepeat(w *world) {
@@ -848,7 +895,14 @@ func testPurge(w *world) {
 		w.t.Helper()
 		w.ok(w.Purge(ctx))
 		out := map[string]bool{}
-		for _, table := range []string{"SELECT key FROM inbound WHERE key = 'old'", "SELECT id FROM question", "SELECT id FROM delivery", "SELECT person FROM contact", "SELECT decision FROM tally", "SELECT 'escalation' FROM escalation"} {
+		for _, table := range []string{
+			`SELECT key FROM inbound WHERE key = 'old'`,
+			`SELECT id FROM question`,
+			`SELECT id FROM delivery`,
+			`SELECT person FROM contact`,
+			`SELECT decision FROM tally`,
+			`SELECT 'escalation' FROM escalation`,
+		} {
 			list, err := collect(ctx, w.db, scanText, table)
 			w.ok(err)
 			for _, id := range list {
@@ -880,13 +934,13 @@ func testForget(w *world) {
 		e.Text, e.Additions, e.Answer, e.Messages = "secret words", []string{"secret words"}, "the answer", []string{"m-" + string(p)}
 		e = w.change(e, bot.Answered)
 		q := bot.Question{ID: bot.QuestionID("q-" + p), Asker: bot.Person{ID: p}, In: "slack:C1", Audience: bot.Shared, Text: "secret words", At: w.clock.now(), Message: "a-" + string(p)}
-		post := bot.Post{Quote: "secret words"}
+		post, card := bot.Post{Quote: "secret words"}, bot.Post{Kind: bot.KindCard, Quote: "secret words"}
 		w.commit(bot.Turn{Person: &bot.Contact{ID: p, FirstAt: w.clock.now()}, Questions: []bot.Question{q}, Deliveries: []bot.Delivery{
 			{ID: "m-" + string(p), To: bot.Place(p), Post: post, Ref: e.Ref, CreatedAt: w.clock.now()},
 			{ID: "a-" + string(p), To: "slack:C1", Post: post, CreatedAt: w.clock.now()},
 			{ID: "e-" + string(p), To: "slack:C2", Only: p, Post: post, CreatedAt: w.clock.now()},
-			{ID: fmt.Sprintf("card-%d-slack", e.Ref), To: "slack:comms", Post: post, Ref: e.Ref, CreatedAt: w.clock.now()},
-			{ID: fmt.Sprintf("card-%d-teams", e.Ref), To: "teams:comms", Post: post, Ref: e.Ref, CreatedAt: w.clock.now()}}})
+			{ID: fmt.Sprintf("card-%d-slack", e.Ref), To: "slack:comms", Post: card, Ref: e.Ref, CreatedAt: w.clock.now()},
+			{ID: fmt.Sprintf("card-%d-teams", e.Ref), To: "teams:comms", Post: card, Ref: e.Ref, CreatedAt: w.clock.now()}}})
 		w.ok(w.SavePlace(ctx, bot.Place(p), []byte(`{"url":"secret words"}`)))
 	}
 	cards := w.leases("a-web:ann", "card-1-slack", "card-1-teams", "e-web:ann")
