@@ -19,7 +19,9 @@ import (
 // who was first, whatever the card showed them.
 func (t *turn) work(ctx context.Context, p Press) error {
 	if t.known.Escalation == nil {
-		t.Reply.Notice = t.say("expired", nil)
+		if !p.Thumb { // or it is a reaction to something else
+			t.Reply.Notice = t.say("expired", nil)
+		}
 		return nil
 	}
 	e := *t.known.Escalation

@@ -28,13 +28,15 @@ func (a *Adapter) Doctor(ctx context.Context) []bot.Finding {
 			say += " of organisation " + id.enterprise
 		}
 		add("bot token", true, say)
-		switch missing, history := lacking(scopes, neededScopes), lacking(scopes, historyScopes); {
+		switch missing, history, other := lacking(scopes, neededScopes), lacking(scopes, historyScopes), lacking(scopes, otherScopes); {
 		case len(scopes) == 0:
 			add("scopes", true, "Slack does not say which scopes the token has")
 		case len(missing) > 0:
 			add("scopes", false, "missing: "+strings.Join(missing, ", ")+". Add them under OAuth & Permissions and install the app again")
 		case len(history) > 0:
 			add("scopes", true, "works; without "+strings.Join(history, ", ")+" follow-ups in a thread need a mention, edits and deletions in channels and replies under a card are not seen, nor is what stands above a mention, and a message whose fate is unknown is sent again, marked as a possible repeat")
+		case len(other) > 0:
+			add("scopes", true, "works; without "+strings.Join(other, ", ")+" reactions do nothing: 👀 claims a card and ✅ closes it, 👍 and 👎 say whether an answer helped. Add it under OAuth & Permissions, and the event reaction_added under Event Subscriptions, and install the app again")
 		default:
 			add("scopes", true, "all there")
 		}

@@ -455,3 +455,33 @@ func TestMalformedEvents(t *testing.T) {
 		t.Errorf("%d requests failed", w.count("error"))
 	}
 }
+
+// A reaction does what its button does, for who may press it.
+func TestReactions(t *testing.T) {
+	overBoth(t, func(t *testing.T, w *world) {
+		dm := w.Direct(nina)
+		w.Say(nina, dm, "", "zorblax quffle snerp")
+		card := w.said(comms, "C-1 · waiting")
+		w.Say(pete, w.Direct(pete), "", "zorblax quffle snerp")
+		w.said(comms, "C-2 · waiting") // so that the store knows which message the first card is
+		w.React(carol, card, "tada")
+		w.React(carol, card, "white_check_mark") // nothing is answered yet
+		w.Await("a word on it", func(m slacktest.Message) bool { return m.Only == carol && m.Channel == comms })
+		w.React(carol, card, "eyes")
+		w.said(comms, "C-1 · claimed", "<@"+carol+">")
+		w.answered("C-1", "Yes.")
+		w.React(colin, w.said(comms, "C-1 · answered"), "white_check_mark::skin-tone-2")
+		w.said(comms, "C-1 · closed")
+
+		root := w.Mention(nina, ward, "", "Can I tweet about work?")
+		answer := w.said(ward, "Staff can tweet")
+		w.Mention(nina, ward, root, "Can I film a TikTok in the staff room?") // as above
+		w.said(ward, "C-3")
+		w.React(pete, answer, "-1") // not his question
+		w.React(nina, answer, "-1")
+		w.Await("the answer in another light", func(m slacktest.Message) bool {
+			return m.TS == answer.TS && has(m.Read(), "I am sorry that was not it")
+		})
+		w.polite()
+	})
+}

@@ -55,4 +55,5 @@ const Path = "/slack/events"
 var (
 	neededScopes  = []string{"app_mentions:read", "channels:read", "chat:write", "commands", "groups:read", "im:history", "im:read", "im:write", "users:read"}
 	historyScopes = []string{"channels:history", "groups:history", "mpim:history"}
+	otherScopes   = []string{"reactions:read"}
 )

@@ -86,7 +86,15 @@ type said struct {
 	Message   *inner `json:"message"`
 	Previous  *inner `json:"previous_message"`
 	DeletedTS string `json:"deleted_ts"`
-	Tokens    struct {
+	// Of a reaction.
+	Reaction string `json:"reaction"`
+	ItemUser string `json:"item_user"`
+	Item     struct {
+		Type    string `json:"type"`
+		Channel string `json:"channel"`
+		TS      string `json:"ts"`
+	} `json:"item"`
+	Tokens struct {
 		Bot []string `json:"bot"`
 	} `json:"tokens"`
 }
@@ -174,6 +182,8 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 			p = *r.Aside
 		}
 		return ack{then: func(ctx context.Context) { a.aside(ctx, m, e.Event.TS, p) }}, outcome(r), nil
+	case "reaction_added":
+		return a.reacted(ctx, e, letter)
 	case "app_home_opened":
 		if e.Event.Tab == "messages" && e.Event.User != "" && e.Event.Channel != "" {
 			return a.greet(ctx, e, letter)
@@ -229,6 +239,43 @@ func (a *Adapter) greet(ctx context.Context, e envelope, letter string) (ack, st
 		return ack{}, "", err
 	}
 	return ack{}, outcome(r), nil
+}
+
+// reactions are those that do what a button does: on a card, and on an answer.
+var (
+	cardReactions   = map[string]bot.Action{"eyes": bot.ActClaim, "white_check_mark": bot.ActClose}
+	answerReactions = map[string]bot.Action{"+1": bot.ActHelped, "-1": bot.ActNotMeant}
+)
+
+// reacted handles a reaction to one of the bot's own messages.
+func (a *Adapter) reacted(ctx context.Context, e envelope, letter string) (ack, string, error) {
+	ev := e.Event
+	list := answerReactions
+	if ev.Item.Channel == a.c.CommsChannel {
+		list = cardReactions
+	}
+	name, _, _ := strings.Cut(ev.Reaction, "::") // without the skin tone
+	action, ok := list[name]
+	if !ok || ev.User == "" || ev.Item.Type != "message" || ev.Item.Channel == "" || ev.Item.TS == "" || !slices.Contains(a.us(e), ev.ItemUser) || a.outsider(ctx, ev.User, ev.UserTeam) {
+		return ack{}, "ignored", nil
+	}
+	m := bot.Message{Keys: keys(letter), Addressed: true, Audience: bot.Shared, From: bot.Person{ID: person(ev.User), Name: a.userName(ctx, ev.User, "")},
+		In: place(ev.Item.Channel, ""), Direct: direct(ev.User), At: a.now(),
+		Press: &bot.Press{Action: action, On: ev.Item.Channel + "/" + ev.Item.TS, Thumb: true}}
+	if isDirect(ev.Item.Channel) {
+		m.Audience = bot.Private
+	}
+	if e.EventID != "" {
+		m.Keys = append(m.Keys, "slack:event:"+e.EventID)
+	}
+	r, err := a.c.Bot.Handle(ctx, m)
+	if err != nil {
+		return ack{}, "", err
+	}
+	if r.Repeat || r.Notice == "" {
+		return ack{}, outcome(r), nil
+	}
+	return ack{then: func(ctx context.Context) { a.aside(ctx, m, "", notice(r.Notice)) }}, outcome(r), nil
 }
 
 // lost is what Slack says of a token that is good no longer. The token itself is

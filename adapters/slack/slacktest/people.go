@@ -129,6 +129,19 @@ func (s *Slack) Edit(user, channel, ts, text string) {
 	}
 }
 
+// React adds a reaction to a message: the app is told where its scopes allow it and it is
+// in the conversation (docs.slack.dev/reference/events/reaction_added).
+func (s *Slack) React(user string, m Message, name string) {
+	s.t.Helper()
+	s.mu.Lock()
+	heard := slices.Contains(s.scopes, "reactions:read") && slices.Contains(s.channels[m.Channel].Members, s.BotUser) && m.Only == ""
+	e := object{"type": "reaction_added", "user": user, "reaction": name, "item_user": m.User, "event_ts": s.ts(), "item": object{"type": "message", "channel": m.Channel, "ts": m.TS}}
+	s.mu.Unlock()
+	if heard {
+		s.deliver(Event, s.Wrap(e))
+	}
+}
+
 // Remove is described at Edit.
 func (s *Slack) Remove(channel, ts string) {
 	s.t.Helper()

@@ -131,7 +131,7 @@ func New(t testing.TB) *Slack {
 	s := &Slack{t: t, BotToken: "xoxb-" + random(12), AppToken: "xapp-" + random(12), SigningSecret: random(16), TeamID: "T111", BotUser: "UCANTEEN",
 		changed: make(chan struct{}), clock: time.Now().Unix() * 1_000_000, channels: map[string]*Channel{}, users: map[string]*User{"UCANTEEN": {Name: "Canteen"}}, slow: map[string]time.Duration{},
 		scripts: map[string][]Failure{}, calls: map[string]int{}, waiting: map[string]*envelope{}, closed: make(chan struct{}),
-		scopes: []string{"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "users:read"},
+		scopes: []string{"app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "im:read", "im:write", "mpim:history", "reactions:read", "users:read"},
 		client: &http.Client{Timeout: patience}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/{method}", s.api)
