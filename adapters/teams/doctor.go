@@ -23,9 +23,8 @@ func (a *Adapter) Doctor(ctx context.Context) []bot.Finding {
 	if a.c.Insecure {
 		add("authentication", nil, "switched off: every request is believed, which is for work on this machine only", "")
 	} else {
-		_, err := a.connector.tokens.get(ctx)
-		add("the bot's token", err, "the log-in host gives one", "Check MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD (the secret's value, not its id; it may have expired) and MICROSOFT_APP_TENANT_ID, and that this server reaches "+a.c.LoginURL)
-		add("the Bot Connector's keys", a.verifier.keys.load(ctx), "they are read, so requests can be verified", "Check BOT_OPENID_METADATA_URL, and that this server reaches "+hostOf(a.c.OpenIDMetadataURL))
+		add("the bot's token", a.connector.CheckToken(ctx), "the log-in host gives one", "Check MICROSOFT_APP_ID, MICROSOFT_APP_PASSWORD (the secret's value, not its id; it may have expired) and MICROSOFT_APP_TENANT_ID, and that this server reaches "+a.c.LoginURL)
+		add("the Bot Connector's keys", a.verifier.LoadKeys(ctx), "they are read, so requests can be verified", "Check BOT_OPENID_METADATA_URL, and that this server reaches "+hostOf(a.c.OpenIDMetadataURL))
 	}
 	if a.c.CommsChannel == "" {
 		add("comms channel", nil, "none is set: comms work in Slack or at the desk", "")

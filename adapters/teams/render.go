@@ -13,6 +13,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/util"
 
+	"canteen/adapters/teams/connector"
 	"canteen/bot"
 	"canteen/knowledge"
 )
@@ -103,9 +104,9 @@ func (a *Adapter) ping(ctx context.Context) (*mentions, error) {
 		return nil, ctx.Err()
 	}
 	if len(a.c.Urgent) > 0 {
-		members = slices.DeleteFunc(slices.Clone(members), func(m member) bool {
+		members = slices.DeleteFunc(slices.Clone(members), func(m connector.Member) bool {
 			return !slices.ContainsFunc(a.c.Urgent, func(id string) bool {
-				return strings.EqualFold(id, m.Email) || strings.EqualFold(id, m.Login) || strings.EqualFold(id, m.object())
+				return strings.EqualFold(id, m.Email) || strings.EqualFold(id, m.Login) || strings.EqualFold(id, m.Object())
 			})
 		})
 	}
@@ -151,7 +152,7 @@ func (a *Adapter) link(entry string) string {
 	if a.c.PublicURL == "" || entry == "" {
 		return ""
 	}
-	return trimURL(a.c.PublicURL) + bot.EntryPath + entry
+	return strings.TrimRight(a.c.PublicURL, "/") + bot.EntryPath + entry
 }
 
 // maxCard leaves room in a message for all that is around its card.

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -23,9 +22,8 @@ import (
 	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
 
+	"canteen/adapters/teams/connector"
 	"canteen/bot"
 )
 
@@ -82,8 +80,8 @@ type Adapter struct {
 	store     Store
 	log       *slog.Logger
 	now       func() time.Time
-	verifier  *verifier
-	connector *connector
+	verifier  *connector.Verifier
+	connector *connector.Client
 	teams     chan schema.ConversationReference // seen, perhaps with the comms channel among theirs
 
 	seen   seen
@@ -122,29 +120,15 @@ func New(c Config) (*Adapter, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if len(c.ServiceHosts) == 0 {
-		c.ServiceHosts = defaultHosts
-	}
-	// A redirect would carry the token away from a host that was allowed.
-	client := &http.Client{Timeout: c.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	allowed := hosts{names: c.ServiceHosts}
 	if c.Insecure {
-		allowed = hosts{loopback: true}
-	}
-	t := &tokens{http: client, now: c.Now, gate: make(chan struct{}, 1)}
-	if !c.Insecure {
-		t.config = &clientcredentials.Config{
-			ClientID: c.AppID, ClientSecret: c.AppPassword, AuthStyle: oauth2.AuthStyleInParams,
-			TokenURL: trimURL(c.LoginURL) + "/" + url.PathEscape(c.TenantID) + "/oauth2/v2.0/token",
-			Scopes:   []string{trimURL(c.TokenIssuer) + "/.default"},
-		}
-	} else {
 		c.Log.Warn("teams: INSECURE: every request to /api/messages is believed, whoever it says it is from; for work on this machine only")
 	}
+	wire := connector.Config{AppID: c.AppID, AppPassword: c.AppPassword, TenantID: c.TenantID, LoginURL: c.LoginURL, MetadataURL: c.OpenIDMetadataURL,
+		Issuer: c.TokenIssuer, ServiceHosts: c.ServiceHosts, Insecure: c.Insecure, Timeout: c.Timeout, Pace: c.Pace, Now: c.Now}
 	return &Adapter{
 		c: c, bot: c.Bot, store: c.Store, log: c.Log, now: c.Now, state: errStarting,
-		verifier:  &verifier{appID: c.AppID, issuer: c.TokenIssuer, hosts: allowed, now: c.Now, keys: &keys{metadata: c.OpenIDMetadataURL, http: client, now: c.Now}},
-		connector: &connector{http: client, tokens: t, hosts: allowed, pace: newPace(c.Pace)},
+		verifier:  connector.NewVerifier(wire),
+		connector: connector.NewClient(wire),
 		teams:     make(chan schema.ConversationReference, 16),
 	}, nil
 }
@@ -175,7 +159,7 @@ func (c Config) check() error {
 	need(c.CommsChannel == "" || channelID.MatchString(c.CommsChannel), "TEAMS_COMMS_CHANNEL has to look like 19:…@thread.tacv2: copy the channel's link and take the part after /channel/, with %%3a and %%40 read as : and @")
 	for _, s := range []struct{ name, value string }{{"MICROSOFT_LOGIN_URL", c.LoginURL}, {"BOT_OPENID_METADATA_URL", c.OpenIDMetadataURL}, {"PUBLIC_URL", c.PublicURL}} {
 		u, err := url.Parse(s.value)
-		need(s.value == "" || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && (loopback(u.Hostname()) || s.name == "PUBLIC_URL")), "%s has to be an https address", s.name)
+		need(s.value == "" || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && (connector.Loopback(u.Hostname()) || s.name == "PUBLIC_URL")), "%s has to be an https address", s.name)
 	}
 	for _, h := range c.ServiceHosts {
 		need(!trafficManager.MatchString(h), "BOT_SERVICE_HOSTS: %s would trust names that anybody can register", h)
@@ -197,15 +181,9 @@ func (c Config) allows(tenant string) bool {
 	return strings.EqualFold(tenant, c.TenantID)
 }
 
-// loopback tells whether a host name or address is this machine's own.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
 func loopbackAddress(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	return err == nil && loopback(host)
+	return err == nil && connector.Loopback(host)
 }
 
 // Comms is the place of the comms channel for bot.Config.Comms.
@@ -214,10 +192,11 @@ func Comms(channel string) bot.Place { return bot.Place(Name + ":" + channel) }
 // Comms is the place of its comms channel.
 func (a *Adapter) Comms() bot.Place { return Comms(a.c.CommsChannel) }
 
-// The times between two checks of Run.
+// The times between two checks of Run, and of one check.
 const (
 	checkGood = 5 * time.Minute
 	checkBad  = 15 * time.Second
+	checkTime = time.Minute
 )
 
 // Run checks the settings against the platform until ctx ends, and looks for the
@@ -226,7 +205,7 @@ const (
 func (a *Adapter) Run(ctx context.Context) error {
 	last := errStarting.Error()
 	for {
-		err := a.probe(ctx)
+		err := a.check(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -264,8 +243,10 @@ func (a *Adapter) Ready() error {
 	return a.state
 }
 
-// probe is the first thing that is wrong.
-func (a *Adapter) probe(ctx context.Context) error {
+// check gives the first thing that is wrong.
+func (a *Adapter) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	for _, f := range a.Doctor(ctx) {
 		if !f.OK {
 			return errors.New(f.Name + ": " + f.Say)
@@ -279,7 +260,7 @@ func (a *Adapter) findComms(ctx context.Context, team schema.ConversationReferen
 	if _, err := a.place(ctx, a.Comms()); a.c.CommsChannel == "" || err == nil {
 		return
 	}
-	ids, err := a.connector.channels(ctx, team.ServiceURL, team.Conversation.ID)
+	ids, err := a.connector.Channels(ctx, team.ServiceURL, team.Conversation.ID)
 	if err != nil {
 		a.log.Warn("teams: a team's channels cannot be listed", "error", err)
 		return
@@ -369,40 +350,21 @@ func (s *seen) forget(p bot.Place) {
 	delete(s.refs, p)
 }
 
-// member is one of a roster.
-type member struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Object   string `json:"aadObjectId"`
-	ObjectID string `json:"objectId"` // as the roster calls it
-	Role     string `json:"userRole"`
-	Tenant   string `json:"tenantId"`
-	Email    string `json:"email"`
-	Login    string `json:"userPrincipalName"`
-}
-
-func (m member) object() string {
-	if m.Object != "" {
-		return m.Object
-	}
-	return m.ObjectID
-}
-
-func (m member) person() bot.PersonID {
-	return personID(schema.ChannelAccount{ID: m.ID, AadObjectID: m.object()})
+func personOf(m connector.Member) bot.PersonID {
+	return personID(schema.ChannelAccount{ID: m.ID, AadObjectID: m.Object()})
 }
 
 // roster is the comms team's, for at most a minute.
 type roster struct {
 	gate    sync.Mutex // one fetch at a time; whoever waits gets what it brought
 	at      time.Time
-	members []member
+	members []connector.Member
 }
 
 const rosterFor = time.Minute
 
 // roster gives the comms team's members, from a minute ago at most.
-func (a *Adapter) roster(ctx context.Context) ([]member, error) {
+func (a *Adapter) roster(ctx context.Context) ([]connector.Member, error) {
 	a.listed.gate.Lock()
 	defer a.listed.gate.Unlock()
 	if !a.listed.at.IsZero() && a.now().Sub(a.listed.at) < rosterFor {
@@ -416,20 +378,20 @@ func (a *Adapter) roster(ctx context.Context) ([]member, error) {
 		return nil, err
 	}
 	at := a.now() // before the call: what it brings may be as old as that
-	members, err := a.connector.members(ctx, ref)
+	members, err := a.connector.Members(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("roster of the comms team: %w", err)
 	}
 	// Guests of the team are not of the organisation: they are never comms.
-	members = slices.DeleteFunc(members, func(m member) bool {
-		return m.ID == ref.Bot.ID || strings.EqualFold(m.Role, "guest") || strings.EqualFold(m.Role, "anonymous") || m.Tenant != "" && !a.c.allows(m.Tenant)
+	members = slices.DeleteFunc(members, func(m connector.Member) bool {
+		return m.ID == ref.Bot.ID || strings.EqualFold(m.Role, "guest") || strings.EqualFold(m.Role, "anonymous") || m.TenantID != "" && !a.c.allows(m.TenantID)
 	})
 	a.listed.at, a.listed.members = at, members
 	return members, nil
 }
 
 // rosterNow is the roster if it is at hand.
-func (a *Adapter) rosterNow() []member {
+func (a *Adapter) rosterNow() []connector.Member {
 	if !a.listed.gate.TryLock() {
 		return nil
 	}
@@ -453,7 +415,7 @@ func (a *Adapter) Member(ctx context.Context, p bot.PersonID) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(members, func(m member) bool { return m.person() == p }), nil
+	return slices.ContainsFunc(members, func(m connector.Member) bool { return personOf(m) == p }), nil
 }
 
 // limit cuts a text to n characters for a log, an error or a card.

@@ -21,6 +21,7 @@ import (
 	"github.com/infracloudio/msbotbuilder-go/core/activity"
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
+	"canteen/adapters/teams/connector"
 	"canteen/bot"
 	"canteen/knowledge/text"
 )
@@ -137,15 +138,6 @@ func (in *received) changed() bot.Change {
 // valued tells whether a message is a press.
 func (in *received) valued() bool { return len(in.Value) > 0 && string(in.Value) != "null" }
 
-// plainID tells whether an id is one that can stand in a path, a place and a log:
-// one part, of no special meaning.
-func plainID(s string) bool {
-	if s == "" || len(s) > 1024 || s == "." || strings.Contains(s, "..") {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\?#%"<>`, r) })
-}
-
 func personID(a schema.ChannelAccount) bot.PersonID {
 	if a.AadObjectID != "" {
 		return bot.PersonID(Name + ":" + a.AadObjectID)
@@ -153,21 +145,10 @@ func personID(a schema.ChannelAccount) bot.PersonID {
 	return bot.PersonID(Name + ":" + a.ID)
 }
 
-// threadMark stands in a conversation's id between the channel and the thread.
-const threadMark = ";messageid="
-
-func conversationOf(id string) string {
-	before, _, _ := strings.Cut(id, ";")
-	return before
-}
-
-func inThread(conversation, message string) string {
-	return conversationOf(conversation) + threadMark + message
-}
-
 func placeOf(c schema.ConversationAccount) bot.Place {
-	p := Name + ":" + conversationOf(c.ID)
-	if _, thread, ok := strings.Cut(c.ID, threadMark); ok {
+	channel, thread := connector.SplitThread(c.ID)
+	p := Name + ":" + channel
+	if thread != "" {
 		p += "#" + thread
 	}
 	return bot.Place(p)
@@ -207,13 +188,13 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTime)
 	defer cancel()
 	answer, err := a.take(ctx, r, body)
-	if no := new(refused); errors.As(err, &no) {
-		a.log.Warn("teams: request refused", "status", no.status, "why", no.why)
-		what := map[int]string{http.StatusUnauthorized: "token", http.StatusForbidden: "right"}[no.status]
+	if no := new(connector.Refused); errors.As(err, &no) {
+		a.log.Warn("teams: request refused", "status", no.Status, "why", no.Reason)
+		what := map[int]string{http.StatusUnauthorized: "token", http.StatusForbidden: "right"}[no.Status]
 		if what == "" {
 			what = "keys"
 		}
-		refuse(no.status, what, http.StatusText(no.status))
+		refuse(no.Status, what, http.StatusText(no.Status))
 		return
 	}
 	if err != nil {
@@ -234,13 +215,13 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 const requestTime = 12 * time.Second
 
 // take verifies a request and does what it asks; answer is the body to give back,
-// or nil. The error is a *refused, or says that nothing was committed.
+// or nil. The error is a *connector.Refused, or says that nothing was committed.
 func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answer any, err error) {
 	in, malformed := decode(body)
-	said := &wired{ctx: ctx, connector: a.connector}
-	adapter := core.BotFrameworkAdapter{TokenValidator: a.verifier, Client: said}
+	said := &libraryClient{ctx: ctx, connector: a.connector}
+	adapter := core.BotFrameworkAdapter{TokenValidator: validator{a.verifier}, Client: said}
 	if a.c.Insecure {
-		if err := a.believe(r, &in); err != nil {
+		if err := a.checkInsecure(r, &in); err != nil {
 			return nil, err
 		}
 	} else if _, err := adapter.AuthenticateRequest(ctx, in.activity(), r.Header.Get("Authorization"), adapter.CredentialProvider, ""); err != nil {
@@ -258,11 +239,11 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		return nil, nil
 	}
 	for _, id := range []string{in.Conversation.ID, in.From.ID, in.Recipient.ID} {
-		if !plainID(id) {
+		if !connector.ValidID(id) {
 			return nil, forbidden("%q is no id of Teams'", limit(id, 64))
 		}
 	}
-	if in.From.AadObjectID != "" && !plainID(in.From.AadObjectID) || in.ReplyToID != "" && !plainID(in.ReplyToID) {
+	if in.From.AadObjectID != "" && !connector.ValidID(in.From.AadObjectID) || in.ReplyToID != "" && !connector.ValidID(in.ReplyToID) {
 		return nil, forbidden("an id is none of Teams'")
 	}
 	t := &turn{a: a, ctx: ctx, in: &in}
@@ -318,17 +299,17 @@ func known(t schema.ActivityTypes) bool {
 	return false // reactions, typing and whatever comes to be
 }
 
-// believe stands in for the token of a request in insecure mode: it has to come
+// checkInsecure replaces token validation in insecure mode: it has to come
 // from this machine and name a service on it.
-func (a *Adapter) believe(r *http.Request, in *received) error {
+func (a *Adapter) checkInsecure(r *http.Request, in *received) error {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !loopback(host) || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+	if err != nil || !connector.Loopback(host) || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
 		return forbidden("without authentication only this machine is heard")
 	}
-	if in.ChannelID != channel {
+	if in.ChannelID != connector.Channel {
 		return forbidden("the activity is of the channel %q, not of Teams", limit(in.ChannelID, 40))
 	}
-	if err := a.verifier.hosts.check(in.ServiceURL); err != nil {
+	if err := a.connector.CheckService(in.ServiceURL); err != nil {
 		return forbidden("serviceUrl: %v", err)
 	}
 	return nil
@@ -339,13 +320,14 @@ func (a *Adapter) believe(r *http.Request, in *received) error {
 // with the person alone, so that erasing them erases it.
 func (a *Adapter) remember(ctx context.Context, in *received) error {
 	base := in.reference()
+	channel, _ := connector.SplitThread(in.Conversation.ID)
 	person, where := base, base
 	person.User = schema.ChannelAccount{ID: in.From.ID, AadObjectID: in.From.AadObjectID}
 	composing := strings.HasPrefix(in.Name, "composeExtension/") // from anywhere: the bot need not be there
 	if in.personal() && !composing {
 		person.Conversation.ID, person.Conversation.ConversationType = in.Conversation.ID, personal
 	}
-	where.Conversation = schema.ConversationAccount{ID: conversationOf(in.Conversation.ID), IsGroup: in.Conversation.IsGroup,
+	where.Conversation = schema.ConversationAccount{ID: channel, IsGroup: in.Conversation.IsGroup,
 		ConversationType: in.Conversation.ConversationType, TenantID: in.tenant(), Name: in.placeName()}
 
 	var saves sync.WaitGroup // together, so that they share a commit
@@ -390,7 +372,7 @@ func (in *received) reference() schema.ConversationReference {
 // sighted looks in an activity from a team for the comms channel.
 func (a *Adapter) sighted(ctx context.Context, in *received) {
 	team, ref := in.ChannelData.Team.ID, in.reference()
-	if a.c.CommsChannel == "" || !plainID(team) {
+	if a.c.CommsChannel == "" || !connector.ValidID(team) {
 		return
 	}
 	if in.ChannelData.EventType == "teamMemberAdded" || in.ChannelData.EventType == "teamMemberRemoved" {
@@ -521,7 +503,7 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	}
 	m.Addressed = !in.overheard()
 	if bot.Place(m.In.Lane()) == t.a.Comms() {
-		_, root, _ := strings.Cut(in.Conversation.ID, threadMark)
+		_, root := connector.SplitThread(in.Conversation.ID)
 		switch {
 		case m.Change != "" && !m.Addressed:
 			return schema.Activity{}, nil
@@ -861,7 +843,7 @@ func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 				return nil, err
 			}
 			for _, m := range members[:min(len(members), maxChoices)] {
-				f.Fields[i].Choices = append(f.Fields[i].Choices, bot.Choice{Label: m.Name, Value: string(m.person())})
+				f.Fields[i].Choices = append(f.Fields[i].Choices, bot.Choice{Label: m.Name, Value: string(personOf(m))})
 			}
 		}
 	}
@@ -898,7 +880,7 @@ func (t *turn) nameOf(p bot.PersonID) string {
 		return "" // Handle asks the roster too, and says so
 	}
 	for _, m := range members {
-		if m.person() == p {
+		if personOf(m) == p {
 			return m.Name
 		}
 	}

@@ -25,7 +25,8 @@ var allowed = map[string][]string{
 	"bot/store":                      {"bot"},
 	"adapters/web":                   {"bot", "knowledge", "knowledge/text"},
 	"adapters/slack":                 {"bot", "knowledge", "knowledge/text"},
-	"adapters/teams":                 {"bot", "knowledge", "knowledge/text"},
+	"adapters/teams/connector":       {},
+	"adapters/teams":                 {"adapters/teams/connector", "bot", "knowledge", "knowledge/text"},
 	"cmd/canteen":                    {"adapters/web", "adapters/slack", "adapters/teams", "bot", "bot/store", "knowledge", "knowledge/match/encoder", "knowledge/match/encoder/minilm"},
 }
 
