@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/connector/client"
 	"github.com/infracloudio/msbotbuilder-go/core/activity"
@@ -76,78 +75,6 @@ func splitPosted(s string) (conversation, id string) {
 		return s[:i], s[i+1:]
 	}
 	return "", s
-}
-
-// reference is how to reach a place, with the thread in the conversation's id. What is
-// sent directly, without the queue, may go to where the place was last seen.
-func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (schema.ConversationReference, error) {
-	lane, thread, threaded := strings.Cut(string(to), "#")
-	ref, err := a.place(ctx, bot.Place(lane))
-	if err != nil && directly {
-		if known, ok := a.seen.last(bot.Place(lane)); ok {
-			ref, err = known, nil
-		}
-	}
-	switch {
-	case errors.Is(err, bot.ErrNotFound) && bot.Place(lane) == a.Comms():
-		return ref, &bot.NotSent{Err: errNoComms, After: commsWait}
-	case errors.Is(err, bot.ErrNotFound):
-		if ref, err = a.stranger(ctx, bot.PersonID(lane)); err != nil {
-			return ref, err
-		}
-	case err != nil:
-		return ref, &bot.NotSent{Err: err}
-	}
-	if err := a.connector.CheckService(ref.ServiceURL); err != nil {
-		return ref, &bot.NotSent{Err: fmt.Errorf("serviceUrl of %s: %w", Name, err), Final: true}
-	}
-	if threaded {
-		ref.Conversation.ID = connector.InThread(ref.Conversation.ID, thread)
-	}
-	return ref, nil
-}
-
-// commsWait is how soon a card is tried again for a comms channel that the bot is
-// not in yet. It never runs out of tries.
-const commsWait = 30 * time.Second
-
-var errNoComms = errors.New("the comms channel has not been heard from: add the app to its team, then mention the bot in the channel once")
-
-// stranger is how to reach a person who has never written, but is in the comms
-// team.
-func (a *Adapter) stranger(ctx context.Context, p bot.PersonID) (schema.ConversationReference, error) {
-	comms, err := a.place(ctx, a.Comms())
-	if err != nil {
-		return comms, &bot.NotSent{Err: errors.New("the place has never been heard from"), Final: true}
-	}
-	members, err := a.roster(ctx)
-	if err != nil {
-		return comms, &bot.NotSent{Err: err}
-	}
-	for _, m := range members {
-		if personOf(m) == p {
-			comms.User = schema.ChannelAccount{ID: m.ID, AadObjectID: m.Object()}
-			comms.Conversation = schema.ConversationAccount{TenantID: comms.Conversation.TenantID}
-			return comms, nil
-		}
-	}
-	return comms, &bot.NotSent{Err: errors.New("the place has never been heard from"), Final: true}
-}
-
-// privately opens the private chat with a person and keeps where it is.
-func (a *Adapter) privately(ctx context.Context, person bot.Place, ref schema.ConversationReference) (schema.ConversationReference, error) {
-	if ref.User.ID == "" {
-		return ref, &bot.NotSent{Err: errors.New("neither a conversation nor a user id is known"), Final: true}
-	}
-	id, err := a.connector.OpenChat(ctx, ref)
-	if err != nil {
-		return ref, sendError(err, false) // opened again it is the same chat, and nothing was said in it
-	}
-	ref.Conversation.ID, ref.Conversation.ConversationType = id, personal
-	if err := a.keep(ctx, person, ref); err != nil {
-		a.log.Warn("teams: a private chat's place is not kept", "error", err)
-	}
-	return ref, nil
 }
 
 // post says something in a conversation and gives the message's id.

@@ -1,0 +1,281 @@
+package teams
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/infracloudio/msbotbuilder-go/schema"
+
+	"canteen/adapters/teams/connector"
+	"canteen/bot"
+)
+
+func personID(a schema.ChannelAccount) bot.PersonID {
+	if a.AadObjectID != "" {
+		return bot.PersonID(Name + ":" + a.AadObjectID)
+	}
+	return bot.PersonID(Name + ":" + a.ID)
+}
+
+func placeOf(c schema.ConversationAccount) bot.Place {
+	channel, thread := connector.SplitThread(c.ID)
+	p := Name + ":" + channel
+	if thread != "" {
+		p += "#" + thread
+	}
+	return bot.Place(p)
+}
+
+func isChannel(ref schema.ConversationReference) bool {
+	return ref.Conversation.ConversationType == inChannel
+}
+
+// place is how to reach a conversation or a person, as it was kept.
+func (a *Adapter) place(ctx context.Context, p bot.Place) (schema.ConversationReference, error) {
+	var ref schema.ConversationReference
+	if a.store == nil {
+		return ref, bot.ErrNotFound
+	}
+	data, err := a.store.Place(ctx, p)
+	if err == nil {
+		err = json.Unmarshal(data, &ref)
+	}
+	return ref, err
+}
+
+func (a *Adapter) keep(ctx context.Context, p bot.Place, ref schema.ConversationReference) error {
+	data, err := json.Marshal(ref)
+	if err != nil {
+		return err
+	}
+	return a.store.SavePlace(ctx, p, data)
+}
+
+// seen remembers for a while what was kept, so that a message of somebody known
+// costs no write. It is no store: sends read the store, but for steps that go out
+// without it.
+type seen struct {
+	mu   sync.Mutex
+	refs map[bot.Place]sighting
+}
+
+type sighting struct {
+	ref schema.ConversationReference
+	at  time.Time
+}
+
+const (
+	seenFor = time.Hour
+	maxSeen = 20_000
+)
+
+func (s *seen) known(p bot.Place, ref schema.ConversationReference, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.refs[p]
+	return ok && x.ref == ref && now.Sub(x.at) < seenFor
+}
+
+// last is where a place was last seen to be.
+func (s *seen) last(p bot.Place) (schema.ConversationReference, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.refs[p]
+	return x.ref, ok
+}
+
+func (s *seen) add(p bot.Place, ref schema.ConversationReference, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refs == nil || len(s.refs) >= maxSeen {
+		s.refs = map[bot.Place]sighting{}
+	}
+	s.refs[p] = sighting{ref, now}
+}
+
+func (s *seen) forget(p bot.Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.refs, p)
+}
+
+// remember keeps how to reach who wrote and where, from an activity whose token
+// vouched for its serviceUrl. Of people, nothing but their ids is kept, and that
+// with the person alone, so that erasing them erases it.
+func (a *Adapter) remember(ctx context.Context, in *received) error {
+	base := in.reference()
+	channel, _ := connector.SplitThread(in.Conversation.ID)
+	person, where := base, base
+	person.User = schema.ChannelAccount{ID: in.From.ID, AadObjectID: in.From.AadObjectID}
+	composing := strings.HasPrefix(in.Name, "composeExtension/") // from anywhere: the bot need not be there
+	if in.personal() && !composing {
+		person.Conversation.ID, person.Conversation.ConversationType = in.Conversation.ID, personal
+	}
+	where.Conversation = schema.ConversationAccount{ID: channel, IsGroup: in.Conversation.IsGroup,
+		ConversationType: in.Conversation.ConversationType, TenantID: in.tenant(), Name: in.placeName()}
+
+	var saves sync.WaitGroup // together, so that they share a commit
+	var errs [2]error
+	save := func(i int, p bot.Place, ref schema.ConversationReference) {
+		if a.seen.known(p, ref, a.now()) {
+			return
+		}
+		saves.Go(func() {
+			was, err := a.place(ctx, p)
+			if err == nil && ref.Conversation.ID == "" { // a private chat that is known stays known
+				ref.Conversation.ID, ref.Conversation.ConversationType = was.Conversation.ID, was.Conversation.ConversationType
+			}
+			if err == nil && ref.Conversation.Name == "" {
+				ref.Conversation.Name = was.Conversation.Name
+			}
+			if err != nil || was != ref {
+				if errs[i] = a.keep(ctx, p, ref); errs[i] != nil {
+					a.seen.add(p, ref, time.Time{}) // for steps that go out while the store is down
+					return
+				}
+			}
+			a.seen.add(p, ref, a.now())
+		})
+	}
+	save(0, bot.Place(personID(in.From)), person)
+	if !composing {
+		save(1, bot.Place(placeOf(in.Conversation).Lane()), where)
+	}
+	saves.Wait()
+	a.sighted(ctx, in)
+	return errors.Join(errs[:]...)
+}
+
+// reference is what every way to reach somebody from here has.
+func (in *received) reference() schema.ConversationReference {
+	ref := schema.ConversationReference{Bot: schema.ChannelAccount{ID: in.Recipient.ID, Name: in.Recipient.Name}, ChannelID: in.ChannelID, ServiceURL: in.ServiceURL}
+	ref.Conversation.TenantID = in.tenant()
+	return ref
+}
+
+// sighted looks in an activity from a team for the comms channel.
+func (a *Adapter) sighted(ctx context.Context, in *received) {
+	team, ref := in.ChannelData.Team.ID, in.reference()
+	if a.c.CommsChannel == "" || !connector.ValidID(team) {
+		return
+	}
+	if in.ChannelData.EventType == "teamMemberAdded" || in.ChannelData.EventType == "teamMemberRemoved" {
+		a.forgetRoster()
+	}
+	if _, err := a.place(ctx, a.Comms()); !errors.Is(err, bot.ErrNotFound) {
+		return
+	}
+	if slices.Contains([]string{team, in.ChannelData.Channel.ID, in.ChannelData.Settings.SelectedChannel.ID}, a.c.CommsChannel) {
+		a.keepComms(ctx, ref)
+		return
+	}
+	ref.Conversation.ID = team
+	select {
+	case a.teams <- ref:
+	default: // Run is busy; the next message of the team does as well
+	}
+}
+
+// findComms looks whether the comms channel is one of a team's.
+func (a *Adapter) findComms(ctx context.Context, team schema.ConversationReference) {
+	if _, err := a.place(ctx, a.Comms()); a.c.CommsChannel == "" || err == nil {
+		return
+	}
+	ids, err := a.connector.Channels(ctx, team.ServiceURL, team.Conversation.ID)
+	if err != nil {
+		a.log.Warn("teams: a team's channels cannot be listed", "error", err)
+		return
+	}
+	if slices.Contains(ids, a.c.CommsChannel) {
+		a.keepComms(ctx, team)
+	}
+}
+
+// keepComms keeps how to reach the comms channel.
+func (a *Adapter) keepComms(ctx context.Context, ref schema.ConversationReference) {
+	ref.User, ref.ActivityID = schema.ChannelAccount{}, ""
+	ref.Conversation = schema.ConversationAccount{ID: a.c.CommsChannel, IsGroup: true, ConversationType: inChannel, TenantID: ref.Conversation.TenantID}
+	if err := a.keep(ctx, a.Comms(), ref); err != nil {
+		a.log.Error("teams: the comms channel's place is not kept", "error", err)
+		return
+	}
+	a.log.Info("teams: the comms channel can be reached")
+}
+
+// reference is how to reach a place, with the thread in the conversation's id. What is
+// sent directly, without the queue, may go to where the place was last seen.
+func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (schema.ConversationReference, error) {
+	lane, thread, threaded := strings.Cut(string(to), "#")
+	ref, err := a.place(ctx, bot.Place(lane))
+	if err != nil && directly {
+		if known, ok := a.seen.last(bot.Place(lane)); ok {
+			ref, err = known, nil
+		}
+	}
+	switch {
+	case errors.Is(err, bot.ErrNotFound) && bot.Place(lane) == a.Comms():
+		return ref, &bot.NotSent{Err: errNoComms, After: commsWait}
+	case errors.Is(err, bot.ErrNotFound):
+		if ref, err = a.stranger(ctx, bot.PersonID(lane)); err != nil {
+			return ref, err
+		}
+	case err != nil:
+		return ref, &bot.NotSent{Err: err}
+	}
+	if err := a.connector.CheckService(ref.ServiceURL); err != nil {
+		return ref, &bot.NotSent{Err: fmt.Errorf("serviceUrl of %s: %w", Name, err), Final: true}
+	}
+	if threaded {
+		ref.Conversation.ID = connector.InThread(ref.Conversation.ID, thread)
+	}
+	return ref, nil
+}
+
+// commsWait is how soon a card is tried again for a comms channel that the bot is
+// not in yet. It never runs out of tries.
+const commsWait = 30 * time.Second
+
+var errNoComms = errors.New("the comms channel has not been heard from: add the app to its team, then mention the bot in the channel once")
+
+// stranger is how to reach a person who has never written, but is in the comms
+// team.
+func (a *Adapter) stranger(ctx context.Context, p bot.PersonID) (schema.ConversationReference, error) {
+	comms, err := a.place(ctx, a.Comms())
+	if err != nil {
+		return comms, &bot.NotSent{Err: errors.New("the place has never been heard from"), Final: true}
+	}
+	members, err := a.roster(ctx)
+	if err != nil {
+		return comms, &bot.NotSent{Err: err}
+	}
+	for _, m := range members {
+		if personOf(m) == p {
+			comms.User = schema.ChannelAccount{ID: m.ID, AadObjectID: m.Object()}
+			comms.Conversation = schema.ConversationAccount{TenantID: comms.Conversation.TenantID}
+			return comms, nil
+		}
+	}
+	return comms, &bot.NotSent{Err: errors.New("the place has never been heard from"), Final: true}
+}
+
+// privately opens the private chat with a person and keeps where it is.
+func (a *Adapter) privately(ctx context.Context, person bot.Place, ref schema.ConversationReference) (schema.ConversationReference, error) {
+	if ref.User.ID == "" {
+		return ref, &bot.NotSent{Err: errors.New("neither a conversation nor a user id is known"), Final: true}
+	}
+	id, err := a.connector.OpenChat(ctx, ref)
+	if err != nil {
+		return ref, sendError(err, false) // opened again it is the same chat, and nothing was said in it
+	}
+	ref.Conversation.ID, ref.Conversation.ConversationType = id, personal
+	if err := a.keep(ctx, person, ref); err != nil {
+		a.log.Warn("teams: a private chat's place is not kept", "error", err)
+	}
+	return ref, nil
+}
