@@ -90,7 +90,7 @@ func (in *received) tenant() string {
 
 // placeName is the name of a place as far as the activity has it.
 func (in *received) placeName() string {
-	if in.Conversation.ConversationType != inChannel || in.closed() {
+	if in.Conversation.ConversationType != inChannel || in.restricted() {
 		return "" // who is in it, comms need not be
 	}
 	name := in.ChannelData.Channel.Name
@@ -101,7 +101,7 @@ func (in *received) placeName() string {
 }
 
 // closed tells a channel that not everybody in its team can read.
-func (in *received) closed() bool {
+func (in *received) restricted() bool {
 	return strings.EqualFold(in.ChannelData.Channel.Type, "private") || strings.EqualFold(in.ChannelData.Channel.Type, "shared")
 }
 
@@ -117,7 +117,7 @@ func (in *received) mentioned() bool {
 
 // overheard tells whether a message is to the others in a conversation.
 func (in *received) overheard() bool {
-	return (in.Type == schema.Message || in.changed() != "") && !in.personal() && !in.mentioned() && !in.valued()
+	return (in.Type == schema.Message || in.change() != "") && !in.personal() && !in.mentioned() && !in.hasValue()
 }
 
 // The types of what happens to a message later, which the library does not know.
@@ -127,7 +127,7 @@ const (
 )
 
 // changed says what became of a message; one that was brought back is as good as edited.
-func (in *received) changed() bot.Change {
+func (in *received) change() bot.Change {
 	switch {
 	case in.Type == messageDelete:
 		return bot.Deleted
@@ -138,11 +138,11 @@ func (in *received) changed() bot.Change {
 }
 
 // valued tells whether a message is a press.
-func (in *received) valued() bool { return len(in.Value) > 0 && string(in.Value) != "null" }
+func (in *received) hasValue() bool { return len(in.Value) > 0 && string(in.Value) != "null" }
 
 // words is what the person wrote, as plain text: without mentions, and without what they
 // quote. above is what they quote.
-func (in *received) words() (text, above string) {
+func (in *received) textAndQuote() (text, above string) {
 	text = in.Text
 	for _, x := range in.Attachments {
 		var content string
@@ -171,7 +171,7 @@ func (in *received) words() (text, above string) {
 			text = strings.Replace(text, ">"+e.Mentioned.Name+"<", "><", 1)
 		}
 	}
-	return plainText(text), plainText(above)
+	return htmlText(text), htmlText(above)
 }
 
 // What is quoted: the newer shape's tag, and the blockquote of the older one and of what
@@ -214,7 +214,7 @@ var (
 )
 
 // plainText reduces what Teams writes as HTML. What only looks like a tag stays.
-func plainText(s string) string {
+func htmlText(s string) string {
 	s = lineTag.ReplaceAllString(s, "\n")
 	s = anyTag.ReplaceAllString(s, "")
 	s = blanks.ReplaceAllString(html.UnescapeString(s), " ")

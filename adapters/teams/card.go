@@ -50,14 +50,14 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 	}
 	var ping *mentions
 	data := map[string]any{}
-	if thumbed(p) {
+	if takesFeedback(p) {
 		data["feedbackLoop"] = map[string]string{"type": "default"}
 	}
 	if p.Urgent && d.PostedID == "" {
 		m.Importance = "urgent"
 		data["notification"] = map[string]any{"alert": true}
 		var err error
-		if ping, err = a.ping(ctx); err != nil {
+		if ping, err = a.mentionComms(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -69,11 +69,11 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 			return nil, ctx.Err()
 		}
 	}
-	c, err := a.fitting(p, onMessage)
+	c, err := a.fitCard(p, onMessage)
 	if err != nil {
 		return nil, err
 	}
-	ping.in(c)
+	ping.addTo(c)
 	m.Attachments = []schema.Attachment{attach(c)}
 	return m, nil
 }
@@ -89,7 +89,7 @@ type mentions struct {
 }
 
 // in puts them at the head of a card.
-func (m *mentions) in(c card) {
+func (m *mentions) addTo(c card) {
 	if m == nil {
 		return
 	}
@@ -99,7 +99,7 @@ func (m *mentions) in(c card) {
 }
 
 // ping names the members of comms in an urgent card, where they can be had.
-func (a *Adapter) ping(ctx context.Context) (*mentions, error) {
+func (a *Adapter) mentionComms(ctx context.Context) (*mentions, error) {
 	members, err := a.roster(ctx)
 	if err != nil {
 		a.log.Warn("teams: an urgent card names nobody", "error", err)
@@ -130,7 +130,7 @@ func (a *Adapter) ping(ctx context.Context) (*mentions, error) {
 
 // thumbed tells whether the platform's thumbs mean something on a post: where
 // there are buttons that say the same.
-func thumbed(p bot.Post) bool {
+func takesFeedback(p bot.Post) bool {
 	for _, b := range p.Buttons {
 		if b.Press.Action == bot.ActHelped || b.Press.Action == bot.ActThanks {
 			return true
@@ -141,7 +141,7 @@ func thumbed(p bot.Post) bool {
 
 // summary is what a notification shows.
 func summary(p bot.Post) string {
-	for _, s := range []string{p.Title, plainOf(p.Text)} {
+	for _, s := range []string{p.Title, markdownText(p.Text)} {
 		if s != "" {
 			return limit(strings.Join(strings.Fields(s), " "), 100)
 		}
@@ -153,7 +153,7 @@ func summary(p bot.Post) string {
 const maxCard = 60_000
 
 // fitting renders a post, cut where it is longer than Teams takes.
-func (a *Adapter) fitting(p bot.Post, s surface) (card, error) {
+func (a *Adapter) fitCard(p bot.Post, s surface) (card, error) {
 	for {
 		c := a.card(p, s)
 		data, err := json.Marshal(c)
@@ -183,28 +183,28 @@ func (a *Adapter) card(p bot.Post, s surface) card {
 	if p.Title != "" {
 		add(heading(p.Title))
 	}
-	add(rich(p.Text, look{})...)
+	add(richText(p.Text, style{})...)
 	if p.Quote != "" {
-		add(card{"type": "Container", "style": "emphasis", "items": plainLines(p.Quote, look{})})
+		add(card{"type": "Container", "style": "emphasis", "items": plainLines(p.Quote, style{})})
 	}
 	if p.Since != "" {
-		add(textBlock("Since then", look{bold: true}))
-		add(rich(p.Since, look{})...)
+		add(textBlock("Since then", style{bold: true}))
+		add(richText(p.Since, style{})...)
 	}
 	if p.Source != "" {
-		add(textBlock("Source: "+p.Source, look{subtle: true}))
+		add(textBlock("Source: "+p.Source, style{subtle: true}))
 	}
 	if len(p.Facts) > 0 {
 		add(factSet(p.Facts))
 	}
 	if s != inserted {
 		for _, o := range p.Options { // titles are long: one a row
-			add(row(o, s))
+			add(wideButton(o, s))
 		}
 		if len(p.Related) > 0 {
-			add(textBlock("Related", look{subtle: true}))
+			add(textBlock("Related", style{subtle: true}))
 			for _, r := range p.Related {
-				add(row(r, s))
+				add(wideButton(r, s))
 			}
 		}
 		add(buttons(p.Buttons, s)...)
@@ -212,10 +212,10 @@ func (a *Adapter) card(p bot.Post, s surface) card {
 	if link := a.link(p.Entry); link != "" {
 		add(actionSet(card{"type": "Action.OpenUrl", "title": "Open the page", "url": link}))
 	}
-	add(rich(p.Note, look{subtle: true, small: true})...)
+	add(richText(p.Note, style{subtle: true, small: true})...)
 	c := newCard(body)
 	if p.Kind == bot.KindCard && s == onMessage {
-		a.refreshable(c, p)
+		a.addRefresh(c, p)
 	}
 	return c
 }
@@ -235,12 +235,12 @@ const maxRefreshed = 60
 
 // refreshable makes comms' clients ask for a card anew when they show it, so that
 // nobody works on one that could not be updated in place.
-func (a *Adapter) refreshable(c card, p bot.Post) {
+func (a *Adapter) addRefresh(c card, p bot.Post) {
 	var ref bot.Ref
 	for _, b := range p.Buttons {
 		ref = max(ref, b.Press.Ref)
 	}
-	members := a.rosterNow()
+	members := a.cachedRoster()
 	if ref == 0 || len(members) == 0 {
 		return
 	}
@@ -281,7 +281,7 @@ const maxTitle = 40
 
 // row is a button in a row of its own. Of a long title Teams' buttons show the beginning,
 // so that it stands in a box to press, where it wraps.
-func row(b bot.Button, s surface) card {
+func wideButton(b bot.Button, s surface) card {
 	x := action(b, s)
 	if len([]rune(b.Label)) <= maxTitle {
 		return actionSet(x)

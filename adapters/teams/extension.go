@@ -33,7 +33,7 @@ func (t *turn) search() any {
 	for _, p := range t.a.entries(text, value.Options.Skip, value.Options.Count) {
 		full := attach(t.a.card(p, inserted))
 		attachments = append(attachments, map[string]any{"contentType": full.ContentType, "content": full.Content,
-			"preview": map[string]any{"contentType": "application/vnd.microsoft.card.thumbnail", "content": map[string]any{"title": html.EscapeString(p.Title), "text": html.EscapeString(limit(plainOf(p.Text), 120))}}})
+			"preview": map[string]any{"contentType": "application/vnd.microsoft.card.thumbnail", "content": map[string]any{"title": html.EscapeString(p.Title), "text": html.EscapeString(limit(markdownText(p.Text), 120))}}})
 	}
 	return map[string]any{"composeExtension": map[string]any{"type": "result", "attachmentLayout": "list", "attachments": attachments}}
 }
@@ -87,7 +87,7 @@ func (t *turn) typeahead() any {
 }
 
 // askAbout opens "Ask Canteen about this message", with the message in it.
-func (t *turn) askAbout() any {
+func (t *turn) openAsk() any {
 	var value struct {
 		Message struct {
 			Body struct {
@@ -96,7 +96,7 @@ func (t *turn) askAbout() any {
 		} `json:"messagePayload"`
 	}
 	_ = json.Unmarshal(t.in.Value, &value) // what does not parse has no message
-	return t.askForm(limit(plainText(value.Message.Body.Content), maxQuestion), nil)
+	return t.askForm(limit(htmlText(value.Message.Body.Content), maxQuestion), nil)
 }
 
 // maxQuestion is what the field of the action extension takes.
@@ -111,9 +111,9 @@ func (t *turn) askForm(text string, errs map[string]string) any {
 // asked answers what was asked, or pressed, in the dialog of the action extension:
 // in the dialog, for nobody else's eyes. What comes later comes to the private
 // chat.
-func (t *turn) asked() (any, error) {
-	data := t.submitted()
-	m := t.said()
+func (t *turn) submitAsk() (any, error) {
+	data := t.dialogData()
+	m := t.newMessage()
 	m.In, m.Where, m.Audience = m.Direct, "", bot.InReply
 	if press, ok := readPress(data); ok && press.Action != "" {
 		var opens struct {

@@ -8,19 +8,19 @@ import (
 
 // formCard is a form in a dialog; errs are sentences for its fields.
 func (a *Adapter) formCard(f bot.Form, errs map[string]string) card {
-	body := rich(f.Intro, look{})
+	body := richText(f.Intro, style{})
 	for _, field := range f.Fields {
 		body = append(body, a.input(field))
 		if field.Hint != "" {
-			body = append(body, textBlock(field.Hint, look{subtle: true, small: true}))
+			body = append(body, textBlock(field.Hint, style{subtle: true, small: true}))
 		}
 		if e := errs[field.Name]; e != "" {
-			body = append(body, textBlock(plainOf(e), look{wrong: true}))
+			body = append(body, textBlock(markdownText(e), style{wrong: true}))
 		}
 	}
 	for name, e := range errs { // of no field that is shown
 		if !hasField(f, name) {
-			body = append(body, textBlock(plainOf(e), look{wrong: true}))
+			body = append(body, textBlock(markdownText(e), style{wrong: true}))
 		}
 	}
 	data := card{}
@@ -99,14 +99,14 @@ func hasChoice(list []bot.Choice, value string) bool {
 func (a *Adapter) dialogCard(r bot.Reply) card {
 	var body []any
 	for _, p := range r.Posts {
-		c, err := a.fitting(p, inDialog)
+		c, err := a.fitCard(p, inDialog)
 		if err != nil {
 			continue // as long as no post is
 		}
 		body = append(body, c["body"].([]any)...)
 	}
 	if r.Notice != "" {
-		body = append(body, rich(r.Notice, look{})...)
+		body = append(body, richText(r.Notice, style{})...)
 	}
 	return newCard(body)
 }
@@ -117,8 +117,8 @@ func (a *Adapter) homeCard(h bot.Home) card {
 	if len(h.Mine) > 0 {
 		body = append(body, heading("Your questions to comms"))
 		for _, m := range h.Mine {
-			items := plainLines(m.Text, look{})
-			items = append(items, textBlock(m.Ref.String()+" · "+m.State, look{subtle: true, small: true}))
+			items := plainLines(m.Text, style{})
+			items = append(items, textBlock(m.Ref.String()+" · "+m.State, style{subtle: true, small: true}))
 			items = append(items, buttons(m.Buttons, onMessage)...)
 			body = append(body, card{"type": "Container", "style": "emphasis", "items": items})
 		}
@@ -143,10 +143,10 @@ func (a *Adapter) homeCard(h bot.Home) card {
 			actionSet(action(bot.Button{Label: "Show it", Press: bot.Press{Action: bot.ActShow}}, onMessage)))
 	}
 	body = append(body, heading("What is kept"))
-	body = append(body, rich(h.Privacy, look{})...)
+	body = append(body, richText(h.Privacy, style{})...)
 	erase := action(bot.Button{Label: "Erase it", Press: bot.Press{Action: actErase}}, onMessage)
 	erase["style"] = "destructive"
-	sure := newCard([]any{textBlock("What you asked and what was answered is erased. A question that still waits is withdrawn.", look{}), actionSet(erase)})
+	sure := newCard([]any{textBlock("What you asked and what was answered is erased. A question that still waits is withdrawn.", style{}), actionSet(erase)})
 	body = append(body, actionSet(card{"type": "Action.ShowCard", "title": "Erase what you keep of me", "card": sure}))
 	return newCard(body)
 }

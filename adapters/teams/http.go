@@ -55,7 +55,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	// Who hangs up in the middle sends again: what is under way is finished.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTime)
 	defer cancel()
-	answer, err := a.take(ctx, r, body)
+	answer, err := a.handleActivity(ctx, r, body)
 	if no := new(connector.Refused); errors.As(err, &no) {
 		a.log.Warn("teams: request refused", "status", no.Status, "why", no.Reason)
 		what := map[int]string{http.StatusUnauthorized: "token", http.StatusForbidden: "right"}[no.Status]
@@ -81,7 +81,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 
 // take verifies a request and does what it asks; answer is the body to give back,
 // or nil. The error is a *connector.Refused, or says that nothing was committed.
-func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answer any, err error) {
+func (a *Adapter) handleActivity(ctx context.Context, r *http.Request, body []byte) (answer any, err error) {
 	in, malformed := decode(body)
 	said := &libraryClient{ctx: ctx, connector: a.connector}
 	adapter := core.BotFrameworkAdapter{TokenValidator: validator{a.verifier}, Client: said}
@@ -99,7 +99,7 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 	if !a.c.allows(in.tenant()) {
 		return nil, forbidden("the tenant %q is not on the list", limit(in.tenant(), 64))
 	}
-	if !known(in.Type) {
+	if !handled(in.Type) {
 		a.c.Count("ignored")
 		return nil, nil
 	}
@@ -124,8 +124,8 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 		t.original = t.key
 	}
 	if in.overheard() {
-		a.sighted(ctx, &in) // nothing of who only talks near the bot is kept
-	} else if err := a.remember(ctx, &in); err != nil {
+		a.lookForComms(ctx, &in) // nothing of who only talks near the bot is kept
+	} else if err := a.savePlaces(ctx, &in); err != nil {
 		// Nothing could be delivered to a place that is not kept: what is committed now
 		// would be lost. Only an emergency is met.
 		t.unsaved = fmt.Errorf("keep a place: %w", err)
@@ -140,13 +140,13 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 	case schema.InstallationUpdate: // which the library does not route
 		act.Type = schema.ConversationUpdate
 	}
-	err = adapter.ProcessActivity(ctx, act, activity.HandlerFuncs{OnMessageFunc: t.message, OnInvokeFunc: t.invoke, OnConversationUpdateFunc: t.arrived})
+	err = adapter.ProcessActivity(ctx, act, activity.HandlerFuncs{OnMessageFunc: t.message, OnInvokeFunc: t.invoke, OnConversationUpdateFunc: t.installed})
 	if err != nil { // the library's own prints its stack
 		err = fmt.Errorf("activity: %w", err)
-	} else if t.unsaved != nil && !t.done {
+	} else if t.unsaved != nil && !t.committed {
 		return nil, t.unsaved
 	}
-	if t.done && err != nil { // it is committed: only what was said about it did not get through
+	if t.committed && err != nil { // it is committed: only what was said about it did not get through
 		a.log.Warn("teams: a notice did not get through", "error", err)
 		err = nil
 	}
@@ -156,7 +156,7 @@ func (a *Adapter) take(ctx context.Context, r *http.Request, body []byte) (answe
 	return t.answer, err
 }
 
-func known(t schema.ActivityTypes) bool {
+func handled(t schema.ActivityTypes) bool {
 	switch t {
 	case schema.Message, messageUpdate, messageDelete, schema.Invoke, schema.ConversationUpdate, schema.InstallationUpdate:
 		return true

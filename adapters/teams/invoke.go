@@ -35,26 +35,26 @@ func (t *turn) invoke(*activity.TurnContext) (schema.Activity, error) {
 	case "composeExtension/query":
 		t.answer = t.search()
 	case "composeExtension/fetchTask":
-		t.answer = t.askAbout()
+		t.answer = t.openAsk()
 	case "composeExtension/submitAction":
-		t.answer, err = t.asked()
+		t.answer, err = t.submitAsk()
 	case "application/search":
 		t.answer = t.typeahead()
 	case "message/submitAction":
-		err = t.thumbs()
+		err = t.feedback()
 		t.answer = struct{}{}
 	default:
 		t.answer = struct{}{}
 	}
 	if err != nil {
 		t.a.log.Error("teams: an invoke failed", "name", limit(t.in.Name, 60), "error", err)
-		t.answer = t.failed(t.a.bot.Sentence(err))
+		t.answer = t.failure(t.a.bot.Sentence(err))
 	}
 	return schema.Activity{}, nil
 }
 
 // failed says a sentence in the form that the invoke's answer has to have.
-func (t *turn) failed(sentence string) any {
+func (t *turn) failure(sentence string) any {
 	switch t.in.Name {
 	case "adaptiveCard/action":
 		return actionMessage(sentence)
@@ -65,7 +65,7 @@ func (t *turn) failed(sentence string) any {
 }
 
 func actionMessage(sentence string) any {
-	return map[string]any{"statusCode": http.StatusOK, "type": "application/vnd.microsoft.activity.message", "value": plainOf(sentence)}
+	return map[string]any{"statusCode": http.StatusOK, "type": "application/vnd.microsoft.activity.message", "value": markdownText(sentence)}
 }
 
 func actionCard(c card) any {
@@ -73,7 +73,7 @@ func actionCard(c card) any {
 }
 
 func dialogMessage(sentence string) any {
-	return map[string]any{"task": map[string]any{"type": "message", "value": plainOf(sentence)}}
+	return map[string]any{"task": map[string]any{"type": "message", "value": markdownText(sentence)}}
 }
 
 func dialog(title string, c card) any {
@@ -118,14 +118,14 @@ func readPress(data json.RawMessage) (bot.Press, bool) {
 
 // pressed does what a button on a card asks and gives the sentence for who
 // pressed, or "".
-func (t *turn) pressed(press bot.Press) (string, error) {
-	m := t.said()
+func (t *turn) press(press bot.Press) (string, error) {
+	m := t.newMessage()
 	if press.Action == actErase {
 		p := t.person()
 		if err := t.a.bot.Forget(t.ctx, p, t.key); err != nil {
 			return "", err
 		}
-		t.a.seen.forget(bot.Place(p.ID))
+		t.a.recent.forget(bot.Place(p.ID))
 		return t.a.bot.Say("erased"), nil
 	}
 	m.Press = &press
@@ -149,7 +149,7 @@ func (t *turn) execute() (any, error) {
 	notice := ""
 	if press.Action != actRefresh {
 		var err error
-		if notice, err = t.pressed(press); err != nil {
+		if notice, err = t.press(press); err != nil {
 			return nil, err
 		}
 	}
@@ -173,7 +173,7 @@ func (t *turn) execute() (any, error) {
 }
 
 // submitted is the data of a dialog.
-func (t *turn) submitted() json.RawMessage {
+func (t *turn) dialogData() json.RawMessage {
 	var value struct {
 		Data json.RawMessage `json:"data"`
 	}
@@ -183,7 +183,7 @@ func (t *turn) submitted() json.RawMessage {
 
 // openDialog gives the form that a button opens.
 func (t *turn) openDialog() (any, error) {
-	press, ok := readPress(t.submitted())
+	press, ok := readPress(t.dialogData())
 	if !ok {
 		return dialogMessage(t.a.bot.Say("expired")), nil
 	}
@@ -223,11 +223,11 @@ func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 
 // submitDialog takes a form that was filled in.
 func (t *turn) submitDialog() (any, error) {
-	press, ok := readPress(t.submitted())
+	press, ok := readPress(t.dialogData())
 	if !ok {
 		return dialogMessage(t.a.bot.Say("expired")), nil
 	}
-	m := t.said()
+	m := t.newMessage()
 	m.Press = &press
 	if who, ok := press.Fields[bot.FieldPerson]; ok {
 		press.Fields[bot.FieldPerson+"_name"] = t.nameOf(bot.PersonID(who))
@@ -260,7 +260,7 @@ func (t *turn) nameOf(p bot.PersonID) string {
 
 // thumbs takes the platform's own feedback on a message, with the words that were given
 // with it. Which message it is, the client does not always say.
-func (t *turn) thumbs() error {
+func (t *turn) feedback() error {
 	var value struct {
 		Name  string `json:"actionName"`
 		Value struct {
@@ -280,7 +280,7 @@ func (t *turn) thumbs() error {
 	if value.Name != "feedback" || !ok || t.in.ReplyToID == "" && words == "" {
 		return nil
 	}
-	m := t.said()
+	m := t.newMessage()
 	m.Press = &bot.Press{Action: action, On: t.in.ReplyToID, Thumb: true}
 	if words != "" {
 		m.Press.Fields = map[string]string{bot.FieldText: words}

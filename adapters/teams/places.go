@@ -49,7 +49,7 @@ func (a *Adapter) place(ctx context.Context, p bot.Place) (schema.ConversationRe
 	return ref, err
 }
 
-func (a *Adapter) keep(ctx context.Context, p bot.Place, ref schema.ConversationReference) error {
+func (a *Adapter) savePlace(ctx context.Context, p bot.Place, ref schema.ConversationReference) error {
 	data, err := json.Marshal(ref)
 	if err != nil {
 		return err
@@ -60,46 +60,46 @@ func (a *Adapter) keep(ctx context.Context, p bot.Place, ref schema.Conversation
 // seen remembers for a while what was kept, so that a message of somebody known
 // costs no write. It is no store: sends read the store, but for steps that go out
 // without it.
-type seen struct {
+type recentPlaces struct {
 	mu   sync.Mutex
-	refs map[bot.Place]sighting
+	refs map[bot.Place]recentPlace
 }
 
-type sighting struct {
+type recentPlace struct {
 	ref schema.ConversationReference
 	at  time.Time
 }
 
 const (
-	seenFor = time.Hour
-	maxSeen = 20_000
+	recentFor = time.Hour
+	maxRecent = 20_000
 )
 
-func (s *seen) known(p bot.Place, ref schema.ConversationReference, now time.Time) bool {
+func (s *recentPlaces) known(p bot.Place, ref schema.ConversationReference, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.refs[p]
-	return ok && x.ref == ref && now.Sub(x.at) < seenFor
+	return ok && x.ref == ref && now.Sub(x.at) < recentFor
 }
 
 // last is where a place was last seen to be.
-func (s *seen) last(p bot.Place) (schema.ConversationReference, bool) {
+func (s *recentPlaces) last(p bot.Place) (schema.ConversationReference, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.refs[p]
 	return x.ref, ok
 }
 
-func (s *seen) add(p bot.Place, ref schema.ConversationReference, now time.Time) {
+func (s *recentPlaces) add(p bot.Place, ref schema.ConversationReference, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.refs == nil || len(s.refs) >= maxSeen {
-		s.refs = map[bot.Place]sighting{}
+	if s.refs == nil || len(s.refs) >= maxRecent {
+		s.refs = map[bot.Place]recentPlace{}
 	}
-	s.refs[p] = sighting{ref, now}
+	s.refs[p] = recentPlace{ref, now}
 }
 
-func (s *seen) forget(p bot.Place) {
+func (s *recentPlaces) forget(p bot.Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.refs, p)
@@ -108,7 +108,7 @@ func (s *seen) forget(p bot.Place) {
 // remember keeps how to reach who wrote and where, from an activity whose token
 // vouched for its serviceUrl. Of people, nothing but their ids is kept, and that
 // with the person alone, so that erasing them erases it.
-func (a *Adapter) remember(ctx context.Context, in *received) error {
+func (a *Adapter) savePlaces(ctx context.Context, in *received) error {
 	base := in.reference()
 	channel, _ := connector.SplitThread(in.Conversation.ID)
 	person, where := base, base
@@ -123,7 +123,7 @@ func (a *Adapter) remember(ctx context.Context, in *received) error {
 	var saves sync.WaitGroup // together, so that they share a commit
 	var errs [2]error
 	save := func(i int, p bot.Place, ref schema.ConversationReference) {
-		if a.seen.known(p, ref, a.now()) {
+		if a.recent.known(p, ref, a.now()) {
 			return
 		}
 		saves.Go(func() {
@@ -135,12 +135,12 @@ func (a *Adapter) remember(ctx context.Context, in *received) error {
 				ref.Conversation.Name = was.Conversation.Name
 			}
 			if err != nil || was != ref {
-				if errs[i] = a.keep(ctx, p, ref); errs[i] != nil {
-					a.seen.add(p, ref, time.Time{}) // for steps that go out while the store is down
+				if errs[i] = a.savePlace(ctx, p, ref); errs[i] != nil {
+					a.recent.add(p, ref, time.Time{}) // for steps that go out while the store is down
 					return
 				}
 			}
-			a.seen.add(p, ref, a.now())
+			a.recent.add(p, ref, a.now())
 		})
 	}
 	save(0, bot.Place(personID(in.From)), person)
@@ -148,7 +148,7 @@ func (a *Adapter) remember(ctx context.Context, in *received) error {
 		save(1, bot.Place(placeOf(in.Conversation).Lane()), where)
 	}
 	saves.Wait()
-	a.sighted(ctx, in)
+	a.lookForComms(ctx, in)
 	return errors.Join(errs[:]...)
 }
 
@@ -160,7 +160,7 @@ func (in *received) reference() schema.ConversationReference {
 }
 
 // sighted looks in an activity from a team for the comms channel.
-func (a *Adapter) sighted(ctx context.Context, in *received) {
+func (a *Adapter) lookForComms(ctx context.Context, in *received) {
 	team, ref := in.ChannelData.Team.ID, in.reference()
 	if a.c.CommsChannel == "" || !connector.ValidID(team) {
 		return
@@ -172,12 +172,12 @@ func (a *Adapter) sighted(ctx context.Context, in *received) {
 		return
 	}
 	if slices.Contains([]string{team, in.ChannelData.Channel.ID, in.ChannelData.Settings.SelectedChannel.ID}, a.c.CommsChannel) {
-		a.keepComms(ctx, ref)
+		a.saveComms(ctx, ref)
 		return
 	}
 	ref.Conversation.ID = team
 	select {
-	case a.teams <- ref:
+	case a.teamsHeard <- ref:
 	default: // Run is busy; the next message of the team does as well
 	}
 }
@@ -193,15 +193,15 @@ func (a *Adapter) findComms(ctx context.Context, team schema.ConversationReferen
 		return
 	}
 	if slices.Contains(ids, a.c.CommsChannel) {
-		a.keepComms(ctx, team)
+		a.saveComms(ctx, team)
 	}
 }
 
 // keepComms keeps how to reach the comms channel.
-func (a *Adapter) keepComms(ctx context.Context, ref schema.ConversationReference) {
+func (a *Adapter) saveComms(ctx context.Context, ref schema.ConversationReference) {
 	ref.User, ref.ActivityID = schema.ChannelAccount{}, ""
 	ref.Conversation = schema.ConversationAccount{ID: a.c.CommsChannel, IsGroup: true, ConversationType: inChannel, TenantID: ref.Conversation.TenantID}
-	if err := a.keep(ctx, a.Comms(), ref); err != nil {
+	if err := a.savePlace(ctx, a.Comms(), ref); err != nil {
 		a.log.Error("teams: the comms channel's place is not kept", "error", err)
 		return
 	}
@@ -214,7 +214,7 @@ func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (s
 	lane, thread, threaded := strings.Cut(string(to), "#")
 	ref, err := a.place(ctx, bot.Place(lane))
 	if err != nil && directly {
-		if known, ok := a.seen.last(bot.Place(lane)); ok {
+		if known, ok := a.recent.last(bot.Place(lane)); ok {
 			ref, err = known, nil
 		}
 	}
@@ -222,7 +222,7 @@ func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (s
 	case errors.Is(err, bot.ErrNotFound) && bot.Place(lane) == a.Comms():
 		return ref, &bot.NotSent{Err: errNoComms, After: commsWait}
 	case errors.Is(err, bot.ErrNotFound):
-		if ref, err = a.stranger(ctx, bot.PersonID(lane)); err != nil {
+		if ref, err = a.commsMember(ctx, bot.PersonID(lane)); err != nil {
 			return ref, err
 		}
 	case err != nil:
@@ -245,7 +245,7 @@ var errNoComms = errors.New("the comms channel has not been heard from: add the 
 
 // stranger is how to reach a person who has never written, but is in the comms
 // team.
-func (a *Adapter) stranger(ctx context.Context, p bot.PersonID) (schema.ConversationReference, error) {
+func (a *Adapter) commsMember(ctx context.Context, p bot.PersonID) (schema.ConversationReference, error) {
 	comms, err := a.place(ctx, a.Comms())
 	if err != nil {
 		return comms, &bot.NotSent{Err: errors.New("the place has never been heard from"), Final: true}
@@ -265,7 +265,7 @@ func (a *Adapter) stranger(ctx context.Context, p bot.PersonID) (schema.Conversa
 }
 
 // privately opens the private chat with a person and keeps where it is.
-func (a *Adapter) privately(ctx context.Context, person bot.Place, ref schema.ConversationReference) (schema.ConversationReference, error) {
+func (a *Adapter) openChat(ctx context.Context, person bot.Place, ref schema.ConversationReference) (schema.ConversationReference, error) {
 	if ref.User.ID == "" {
 		return ref, &bot.NotSent{Err: errors.New("neither a conversation nor a user id is known"), Final: true}
 	}
@@ -274,7 +274,7 @@ func (a *Adapter) privately(ctx context.Context, person bot.Place, ref schema.Co
 		return ref, sendError(err, false) // opened again it is the same chat, and nothing was said in it
 	}
 	ref.Conversation.ID, ref.Conversation.ConversationType = id, personal
-	if err := a.keep(ctx, person, ref); err != nil {
+	if err := a.savePlace(ctx, person, ref); err != nil {
 		a.log.Warn("teams: a private chat's place is not kept", "error", err)
 	}
 	return ref, nil

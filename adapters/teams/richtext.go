@@ -11,15 +11,15 @@ import (
 	"canteen/knowledge"
 )
 
-// look is how a text looks.
-type look struct {
+// style is how a text looks.
+type style struct {
 	bold, italic, mono, subtle, small, wrong, struck bool
 	link                                             string
 }
 
 // run is a piece of text. It is never read as Markdown, so nothing in it can
 // format, link or mention.
-func (l look) run(s string) card {
+func (l style) run(s string) card {
 	r := card{"type": "TextRun", "text": s}
 	set := func(on bool, key string, value any) {
 		if on {
@@ -39,7 +39,7 @@ func (l look) run(s string) card {
 	return r
 }
 
-func textBlock(s string, l look) card {
+func textBlock(s string, l style) card {
 	return card{"type": "RichTextBlock", "inlines": []any{l.run(s)}}
 }
 
@@ -50,7 +50,7 @@ func heading(s string) card {
 }
 
 // plainLines are a plain text's lines.
-func plainLines(s string, l look) []any {
+func plainLines(s string, l style) []any {
 	var items []any
 	for line := range strings.Lines(s) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -76,7 +76,7 @@ func escape(s string) string {
 }
 
 // rich renders Markdown as blocks of text.
-func rich(md string, l look) []any {
+func richText(md string, l style) []any {
 	if strings.TrimSpace(md) == "" {
 		return nil
 	}
@@ -91,14 +91,14 @@ type renderer struct {
 	out    []any
 }
 
-func (r *renderer) blocks(parent ast.Node, l look, depth int) {
+func (r *renderer) blocks(parent ast.Node, l style, depth int) {
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
 		r.block(n, l, depth, "")
 	}
 }
 
 // block renders one block, so many lists deep, with a list's mark before it.
-func (r *renderer) block(n ast.Node, l look, depth int, mark string) {
+func (r *renderer) block(n ast.Node, l style, depth int, mark string) {
 	lead := strings.Repeat("\u00a0\u00a0\u00a0", depth) + mark
 	switch n := n.(type) {
 	case *ast.List:
@@ -130,7 +130,7 @@ func (r *renderer) block(n ast.Node, l look, depth int, mark string) {
 	}
 }
 
-func (r *renderer) list(list *ast.List, l look, depth int) {
+func (r *renderer) list(list *ast.List, l style, depth int) {
 	number := list.Start
 	for item := list.FirstChild(); item != nil; item = item.NextSibling() {
 		mark := "• "
@@ -148,18 +148,18 @@ func (r *renderer) list(list *ast.List, l look, depth int) {
 	}
 }
 
-// inlines are a paragraph's runs, neighbours of the same look in one.
-func (r *renderer) inlines(n ast.Node, l look) []any {
+// inlines are a paragraph's runs, neighbours of the same style in one.
+func (r *renderer) inlines(n ast.Node, l style) []any {
 	var runs []piece
 	r.collect(n, l, &runs)
 	var out []any
 	for i := 0; i < len(runs); {
 		j, s := i, ""
-		for ; j < len(runs) && runs[j].look == runs[i].look; j++ {
+		for ; j < len(runs) && runs[j].style == runs[i].style; j++ {
 			s += runs[j].text
 		}
 		if s != "" {
-			out = append(out, runs[i].look.run(s))
+			out = append(out, runs[i].style.run(s))
 		}
 		i = j
 	}
@@ -167,11 +167,11 @@ func (r *renderer) inlines(n ast.Node, l look) []any {
 }
 
 type piece struct {
-	text string
-	look look
+	text  string
+	style style
 }
 
-func (r *renderer) collect(parent ast.Node, l look, runs *[]piece) {
+func (r *renderer) collect(parent ast.Node, l style, runs *[]piece) {
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
 		in := l
 		switch n := n.(type) {
@@ -224,7 +224,7 @@ func safeLink(s string) string {
 }
 
 // plainOf is Markdown's text alone, for what takes no formatting.
-func plainOf(md string) string {
+func markdownText(md string) string {
 	if md == "" {
 		return ""
 	}
@@ -239,7 +239,7 @@ func plainOf(md string) string {
 				continue
 			}
 			var runs []piece
-			r.collect(n, look{}, &runs)
+			r.collect(n, style{}, &runs)
 			s := ""
 			for _, x := range runs {
 				s += x.text

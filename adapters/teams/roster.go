@@ -26,10 +26,10 @@ const rosterFor = time.Minute
 
 // roster gives the comms team's members, from a minute ago at most.
 func (a *Adapter) roster(ctx context.Context) ([]connector.Member, error) {
-	a.listed.gate.Lock()
-	defer a.listed.gate.Unlock()
-	if !a.listed.at.IsZero() && a.now().Sub(a.listed.at) < rosterFor {
-		return a.listed.members, nil
+	a.comms.gate.Lock()
+	defer a.comms.gate.Unlock()
+	if !a.comms.at.IsZero() && a.now().Sub(a.comms.at) < rosterFor {
+		return a.comms.members, nil
 	}
 	ref, err := a.place(ctx, a.Comms())
 	if errors.Is(err, bot.ErrNotFound) {
@@ -47,24 +47,24 @@ func (a *Adapter) roster(ctx context.Context) ([]connector.Member, error) {
 	members = slices.DeleteFunc(members, func(m connector.Member) bool {
 		return m.ID == ref.Bot.ID || strings.EqualFold(m.Role, "guest") || strings.EqualFold(m.Role, "anonymous") || m.TenantID != "" && !a.c.allows(m.TenantID)
 	})
-	a.listed.at, a.listed.members = at, members
+	a.comms.at, a.comms.members = at, members
 	return members, nil
 }
 
 // rosterNow is the roster if it is at hand.
-func (a *Adapter) rosterNow() []connector.Member {
-	if !a.listed.gate.TryLock() {
+func (a *Adapter) cachedRoster() []connector.Member {
+	if !a.comms.gate.TryLock() {
 		return nil
 	}
-	defer a.listed.gate.Unlock()
-	return a.listed.members
+	defer a.comms.gate.Unlock()
+	return a.comms.members
 }
 
 // forgetRoster makes the next question for a member ask anew.
 func (a *Adapter) forgetRoster() {
-	a.listed.gate.Lock()
-	defer a.listed.gate.Unlock()
-	a.listed.at = time.Time{}
+	a.comms.gate.Lock()
+	defer a.comms.gate.Unlock()
+	a.comms.at = time.Time{}
 }
 
 // Member implements bot.Members: who is in the comms team.

@@ -47,7 +47,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 	}
 	switch {
 	case ref.Conversation.ID == "": // a person who has written to no private chat yet
-		if ref, err = a.privately(ctx, to, ref); err != nil {
+		if ref, err = a.openChat(ctx, to, ref); err != nil {
 			return bot.Posted{}, err
 		}
 	case isChannel(ref) && !to.Thread():

@@ -33,17 +33,17 @@ type Store interface {
 
 // Adapter joins a Bot to Microsoft Teams. It is safe for concurrent use.
 type Adapter struct {
-	c         Config
-	bot       *bot.Bot
-	store     Store
-	log       *slog.Logger
-	now       func() time.Time
-	verifier  *connector.Verifier
-	connector *connector.Client
-	teams     chan schema.ConversationReference // seen, perhaps with the comms channel among theirs
+	c          Config
+	bot        *bot.Bot
+	store      Store
+	log        *slog.Logger
+	now        func() time.Time
+	verifier   *connector.Verifier
+	connector  *connector.Client
+	teamsHeard chan schema.ConversationReference // seen, perhaps with the comms channel among theirs
 
-	seen   seen
-	listed roster
+	recent recentPlaces
+	comms  roster
 
 	mu    sync.Mutex
 	state error // of Ready
@@ -85,9 +85,9 @@ func New(c Config) (*Adapter, error) {
 		Issuer: c.TokenIssuer, ServiceHosts: c.ServiceHosts, Insecure: c.Insecure, Timeout: c.Timeout, Pace: c.Pace, Now: c.Now}
 	return &Adapter{
 		c: c, bot: c.Bot, store: c.Store, log: c.Log, now: c.Now, state: errStarting,
-		verifier:  connector.NewVerifier(wire),
-		connector: connector.NewClient(wire),
-		teams:     make(chan schema.ConversationReference, 16),
+		verifier:   connector.NewVerifier(wire),
+		connector:  connector.NewClient(wire),
+		teamsHeard: make(chan schema.ConversationReference, 16),
 	}, nil
 }
 
@@ -133,7 +133,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-		case team := <-a.teams:
+		case team := <-a.teamsHeard:
 			a.findComms(ctx, team)
 		}
 		timer.Stop()
