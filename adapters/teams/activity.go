@@ -10,6 +10,7 @@ import (
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
+	"canteen/adapters/teams/connector"
 	"canteen/bot"
 	"canteen/knowledge/text"
 )
@@ -20,8 +21,8 @@ const (
 	inChannel = "channel"
 )
 
-// received is an activity as it comes. The library's own type loses mentions and
-// the team, and refuses values that are no objects.
+// received is an activity as Teams sends it. The library's own type loses mentions and the
+// team, and refuses values that are not objects.
 type received struct {
 	Type         schema.ActivityTypes       `json:"type"`
 	ID           string                     `json:"id"`
@@ -59,8 +60,7 @@ type received struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// decode reads an activity. A part of an unexpected shape is left out: it is no
-// reason to refuse the rest.
+// decode reads an activity. A part of an unexpected type is left out, and is no error.
 func decode(body []byte) (received, error) {
 	var in received
 	err := json.Unmarshal(body, &in)
@@ -70,7 +70,7 @@ func decode(body []byte) (received, error) {
 	return in, err
 }
 
-// activity is it as far as the library holds it.
+// activity is the part of it that the library's type holds.
 func (in *received) activity() schema.Activity {
 	return schema.Activity{Type: in.Type, ID: in.ID, ServiceURL: in.ServiceURL, ChannelID: in.ChannelID, From: in.From, Recipient: in.Recipient,
 		Conversation: in.Conversation, Text: in.Text, Name: in.Name, Action: in.Action, ReplyToID: in.ReplyToID, MembersAdded: in.MembersAdded}
@@ -88,10 +88,23 @@ func (in *received) tenant() string {
 	return in.Conversation.TenantID
 }
 
-// placeName is the name of a place as far as the activity has it.
+// checkIDs refuses ids that could mean something else in a path or a place.
+func (in *received) checkIDs() error {
+	for _, id := range []string{in.Conversation.ID, in.From.ID, in.Recipient.ID} {
+		if !connector.ValidID(id) {
+			return forbidden("%q is no id of Teams'", limit(id, 64))
+		}
+	}
+	if in.From.AadObjectID != "" && !connector.ValidID(in.From.AadObjectID) || in.ReplyToID != "" && !connector.ValidID(in.ReplyToID) {
+		return forbidden("an id is none of Teams'")
+	}
+	return nil
+}
+
+// placeName is the name of the channel that comms may read, or "".
 func (in *received) placeName() string {
 	if in.Conversation.ConversationType != inChannel || in.restricted() {
-		return "" // who is in it, comms need not be
+		return "" // comms may not be in it
 	}
 	name := in.ChannelData.Channel.Name
 	if name == "" {
@@ -100,12 +113,12 @@ func (in *received) placeName() string {
 	return limit(text.Clean(name), 80)
 }
 
-// closed tells a channel that not everybody in its team can read.
+// restricted tells whether not everybody in the team can read the channel.
 func (in *received) restricted() bool {
 	return strings.EqualFold(in.ChannelData.Channel.Type, "private") || strings.EqualFold(in.ChannelData.Channel.Type, "shared")
 }
 
-// mentioned tells whether the message is to the bot.
+// mentioned tells whether the bot is mentioned.
 func (in *received) mentioned() bool {
 	for _, e := range in.Entities {
 		if e.Type == "mention" && e.Mentioned.ID == in.Recipient.ID {
@@ -115,18 +128,18 @@ func (in *received) mentioned() bool {
 	return false
 }
 
-// overheard tells whether a message is to the others in a conversation.
+// overheard tells whether a message is to the others in a conversation, not to the bot.
 func (in *received) overheard() bool {
 	return (in.Type == schema.Message || in.change() != "") && !in.personal() && !in.mentioned() && !in.hasValue()
 }
 
-// The types of what happens to a message later, which the library does not know.
+// The types of activities about an earlier message, which the library does not have.
 const (
 	messageUpdate schema.ActivityTypes = "messageUpdate"
 	messageDelete schema.ActivityTypes = "messageDelete"
 )
 
-// changed says what became of a message; one that was brought back is as good as edited.
+// change says what became of an earlier message. One that was restored counts as edited.
 func (in *received) change() bot.Change {
 	switch {
 	case in.Type == messageDelete:
@@ -137,33 +150,33 @@ func (in *received) change() bot.Change {
 	return ""
 }
 
-// valued tells whether a message is a press.
+// hasValue tells whether a message is the press of a button.
 func (in *received) hasValue() bool { return len(in.Value) > 0 && string(in.Value) != "null" }
 
-// words is what the person wrote, as plain text: without mentions, and without what they
-// quote. above is what they quote.
-func (in *received) textAndQuote() (text, above string) {
+// textAndQuote is what the person wrote, as plain text without mentions and quotes, and
+// what they quoted.
+func (in *received) textAndQuote() (text, quote string) {
 	text = in.Text
 	for _, x := range in.Attachments {
 		var content string
 		if x.ContentType != "text/html" || json.Unmarshal(x.Content, &content) != nil {
 			continue
 		}
-		// Beside the html of a reply stands a plain form of all of it, the quote included.
+		// The plain text of a reply includes the quote; its HTML marks it.
 		if strings.TrimSpace(text) == "" || quotedBlock.MatchString(content) {
 			text = content
 		}
 	}
 	for _, block := range quotedBlock.FindAllString(text, -1) {
 		if !forwarded.MatchString(block) {
-			above += " " + block
+			quote += " " + block
 		}
 	}
 	text = quotedTag.ReplaceAllString(quotedBlock.ReplaceAllString(text, " "), " ")
 	for _, e := range in.Entities {
 		switch {
 		case e.Type == "quotedReply":
-			above += " " + e.Quoted.Preview
+			quote += " " + e.Quoted.Preview
 		case e.Type != "mention":
 		case e.Text != "" && strings.Contains(text, e.Text):
 			text = strings.Replace(text, e.Text, " ", 1)
@@ -171,23 +184,23 @@ func (in *received) textAndQuote() (text, above string) {
 			text = strings.Replace(text, ">"+e.Mentioned.Name+"<", "><", 1)
 		}
 	}
-	return htmlText(text), htmlText(above)
+	return htmlText(text), htmlText(quote)
 }
 
-// What is quoted: the newer shape's tag, and the blockquote of the older one and of what
-// is forwarded.
+// Quotes: the tag of the newer form, and the blockquote of the older form and of forwarded
+// messages.
 var (
 	quotedTag   = regexp.MustCompile(`(?i)<quoted\b[^<>]*/?>(?:\s*</quoted>)?`)
 	quotedBlock = regexp.MustCompile(`(?is)<blockquote\b[^<>]*schema\.skype\.com/(?:Reply|Forward)[^<>]*>.*?</blockquote>`)
 	forwarded   = regexp.MustCompile(`(?i)schema\.skype\.com/Forward`)
 )
 
-// attached is what came with the words that nobody reads.
+// attached is what came with the text and is not read.
 func (in *received) attached() []bot.Attached {
 	var list []bot.Attached
 	for _, x := range in.Attachments {
 		var content string
-		_ = json.Unmarshal(x.Content, &content) // what is no text is not forwarded
+		_ = json.Unmarshal(x.Content, &content) // what is not a string has no HTML
 		switch {
 		case strings.HasPrefix(x.ContentType, "image/"):
 			list = append(list, bot.Picture)
@@ -213,7 +226,8 @@ var (
 	blanks  = regexp.MustCompile(`[ \t\x{00A0}]+`)
 )
 
-// plainText reduces what Teams writes as HTML. What only looks like a tag stays.
+// htmlText is the text of Teams' HTML. Only tags that Teams uses are removed, so that "<3"
+// and the like stay.
 func htmlText(s string) string {
 	s = lineTag.ReplaceAllString(s, "\n")
 	s = anyTag.ReplaceAllString(s, "")

@@ -28,24 +28,24 @@ func newCard(body []any) card {
 	return card{"type": "AdaptiveCard", "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "version": "1.5", "body": body}
 }
 
-// surface is where a card is shown: what its buttons may be depends on it.
+// surface is where a card is shown. The kind of its buttons depends on it.
 type surface int
 
 const (
-	onMessage surface = iota // Universal Actions
-	inDialog                 // a dialog's one answer is what is submitted
-	inserted                 // by somebody, where the bot need not be: nothing to press
+	onMessage surface = iota // its buttons are Universal Actions
+	inDialog                 // its buttons submit the dialog
+	inserted                 // by a person, perhaps where the bot is not: it has no buttons
 )
 
-// compose renders a delivery as a card and nothing beside it: of text with a card Teams
-// makes two messages, without an id, and refuses to update them.
+// compose renders a delivery as a message with a card and no text: of text with a card
+// Teams makes two messages, gives no id, and refuses to update them.
 func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error) {
 	p := d.Post
 	if d.Unsure && d.PostedID == "" {
 		p.Note = strings.TrimSpace(p.Note + "\n\n" + a.bot.Say("maybe-repeat"))
 	}
 	m := &message{Type: string(schema.Message), Summary: summary(p)}
-	if d.Private { // a notification is read over a shoulder
+	if d.Private { // others may read a notification
 		m.Summary = "Canteen"
 	}
 	var ping *mentions
@@ -65,7 +65,7 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 		m.ChannelData = data
 	}
 	if p.Kind == bot.KindCard {
-		if _, err := a.roster(ctx); err != nil && ctx.Err() != nil { // refreshable needs it
+		if _, err := a.roster(ctx); err != nil && ctx.Err() != nil { // addRefresh needs it
 			return nil, ctx.Err()
 		}
 	}
@@ -78,17 +78,17 @@ func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error)
 	return m, nil
 }
 
-// maxPinged is how many people an urgent card names: a small team is called in
-// whole, a large one by the channel's own notifications.
-const maxPinged = 20
+// maxMentioned is how many people an urgent card mentions. In a larger team nobody is
+// mentioned, and the channel's own notifications have to do.
+const maxMentioned = 20
 
-// mentions are people whom a card names, so that Teams notifies them.
+// mentions are the people whom a card mentions, so that Teams notifies them.
 type mentions struct {
 	text     string
 	entities []any
 }
 
-// in puts them at the head of a card.
+// addTo puts them at the head of a card.
 func (m *mentions) addTo(c card) {
 	if m == nil {
 		return
@@ -98,7 +98,8 @@ func (m *mentions) addTo(c card) {
 	c["msteams"] = card{"entities": m.entities}
 }
 
-// ping names the members of comms in an urgent card, where they can be had.
+// mentionComms mentions the members of comms for an urgent card. Without a roster the card
+// goes out all the same.
 func (a *Adapter) mentionComms(ctx context.Context) (*mentions, error) {
 	members, err := a.roster(ctx)
 	if err != nil {
@@ -112,14 +113,14 @@ func (a *Adapter) mentionComms(ctx context.Context) (*mentions, error) {
 			})
 		})
 	}
-	if len(members) == 0 || len(members) > maxPinged {
+	if len(members) == 0 || len(members) > maxMentioned {
 		return nil, nil
 	}
 	m := &mentions{}
 	var names []string
 	for _, x := range members {
-		// The text of the card and of the entity have to be the same, so nothing in a
-		// name can be escaped; what could format is left out.
+		// The card's text and the entity's have to be the same, so a name cannot be escaped:
+		// what Markdown would read is left out.
 		at := "<at>" + special.ReplaceAllString(strings.NewReplacer(">", "", "&", "and").Replace(x.Name), "") + "</at>"
 		names = append(names, at)
 		m.entities = append(m.entities, map[string]any{"type": "mention", "text": at, "mentioned": map[string]string{"id": x.ID, "name": x.Name}})
@@ -128,8 +129,8 @@ func (a *Adapter) mentionComms(ctx context.Context) (*mentions, error) {
 	return m, nil
 }
 
-// thumbed tells whether the platform's thumbs mean something on a post: where
-// there are buttons that say the same.
+// takesFeedback tells whether a post gets the thumbs of Teams: where a button of its own
+// says the same.
 func takesFeedback(p bot.Post) bool {
 	for _, b := range p.Buttons {
 		if b.Press.Action == bot.ActHelped || b.Press.Action == bot.ActThanks {
@@ -149,10 +150,10 @@ func summary(p bot.Post) string {
 	return "Canteen"
 }
 
-// maxCard leaves room in a message for all that is around its card.
+// maxCard is how many bytes a card may have. Teams' limit is for the whole message.
 const maxCard = 60_000
 
-// fitting renders a post, cut where it is longer than Teams takes.
+// fitCard renders a post, and cuts its longest text until the card fits.
 func (a *Adapter) fitCard(p bot.Post, s surface) (card, error) {
 	for {
 		c := a.card(p, s)
@@ -176,7 +177,7 @@ func (a *Adapter) fitCard(p bot.Post, s surface) (card, error) {
 	}
 }
 
-// card renders every field of a post that is set, in their order.
+// card renders every field of a post that is set, in order.
 func (a *Adapter) card(p bot.Post, s surface) card {
 	var body []any
 	add := func(items ...any) { body = append(body, items...) }
@@ -198,7 +199,7 @@ func (a *Adapter) card(p bot.Post, s surface) card {
 		add(factSet(p.Facts))
 	}
 	if s != inserted {
-		for _, o := range p.Options { // titles are long: one a row
+		for _, o := range p.Options { // titles are long, so one a row
 			add(wideButton(o, s))
 		}
 		if len(p.Related) > 0 {
@@ -229,12 +230,12 @@ func (a *Adapter) link(entry string) string {
 }
 
 // maxRefreshed is how many people Teams refreshes a card for by itself. Where there are
-// more, none is named: then all of them have "Refresh card" in its menu, and every change
-// reaches everybody as an update.
+// more, none is named: then everybody has "Refresh card" in the card's menu, and changes
+// arrive as updates.
 const maxRefreshed = 60
 
-// refreshable makes comms' clients ask for a card anew when they show it, so that
-// nobody works on one that could not be updated in place.
+// addRefresh makes comms' clients fetch a card anew when they show it, so that nobody works
+// on one that could not be updated in place.
 func (a *Adapter) addRefresh(c card, p bot.Post) {
 	var ref bot.Ref
 	for _, b := range p.Buttons {
@@ -256,11 +257,11 @@ func (a *Adapter) addRefresh(c card, p bot.Post) {
 	c["refresh"] = refresh
 }
 
-// maxPrimary is how many buttons a row shows: Teams drops what is beyond six, and
-// has a menu for what is marked as secondary.
+// maxPrimary is how many buttons a row shows. Teams drops those beyond six, but has a menu
+// for the secondary ones.
 const maxPrimary = 5
 
-// buttons are a row of buttons.
+// buttons is a row of buttons.
 func buttons(list []bot.Button, s surface) []any {
 	if len(list) == 0 {
 		return nil
@@ -276,11 +277,11 @@ func buttons(list []bot.Button, s surface) []any {
 	return []any{actionSet(actions...)}
 }
 
-// maxTitle is the longest title that Teams shows of a button in whole.
+// maxTitle is how many characters of a button's title Teams surely shows.
 const maxTitle = 40
 
-// row is a button in a row of its own. Of a long title Teams' buttons show the beginning,
-// so that it stands in a box to press, where it wraps.
+// wideButton is a button in a row of its own. Teams cuts long titles of buttons, so one with
+// a long title is a box that can be pressed, in which the title wraps.
 func wideButton(b bot.Button, s surface) card {
 	x := action(b, s)
 	if len([]rune(b.Label)) <= maxTitle {
@@ -293,8 +294,8 @@ func wideButton(b bot.Button, s surface) card {
 
 func actionSet(actions ...any) card { return card{"type": "ActionSet", "actions": actions} }
 
-// action is one button. On a message it is an Action.Execute, with Action.Submit
-// for clients without; what opens a form is an Action.Submit, as dialogs need.
+// action is one button. On a message it is an Action.Execute, with an Action.Submit for
+// clients that have none. One that opens a dialog has to be an Action.Submit.
 func action(b bot.Button, s surface) card {
 	data := card{dataKey: b.Press}
 	submit := card{"type": "Action.Submit", "title": b.Label, "data": data}

@@ -9,14 +9,14 @@ import (
 	"canteen/bot"
 )
 
-// Doctor says of each thing that Teams needs whether it works, and how to mend it
-// where it does not.
+// Doctor reports, of each thing that Teams needs, whether it works, and how to fix it where
+// it does not.
 func (a *Adapter) Doctor(ctx context.Context) []bot.Finding {
 	var list []bot.Finding
-	add := func(name string, err error, good, mend string) {
+	add := func(name string, err error, good, fix string) {
 		f := bot.Finding{Name: "Microsoft Teams: " + name, OK: err == nil, Say: good}
 		if err != nil {
-			f.Say = err.Error() + ". " + mend
+			f.Say = err.Error() + ". " + fix
 		}
 		list = append(list, f)
 	}

@@ -10,7 +10,7 @@ import (
 	"canteen/knowledge/text"
 )
 
-// search answers the message extension: entries, to put into any conversation.
+// search answers the message extension: with entries to put into any conversation.
 func (t *turn) search() any {
 	var value struct {
 		Parameters []struct {
@@ -38,10 +38,10 @@ func (t *turn) search() any {
 	return map[string]any{"composeExtension": map[string]any{"type": "result", "attachmentLayout": "list", "attachments": attachments}}
 }
 
-// maxFound is how many entries a search gives at a time.
+// maxFound is how many entries a search gives at once.
 const maxFound = 25
 
-// entries are the answers that a few typed letters may mean, as posts.
+// entries are the answers that match a few typed words, as posts.
 func (a *Adapter) entries(text string, skip, n int) []bot.Post {
 	if n <= 0 || n > maxFound {
 		n = maxFound
@@ -57,7 +57,7 @@ func (a *Adapter) entries(text string, skip, n int) []bot.Post {
 	return posts
 }
 
-// suggest is Bot.Suggest for entries with an answer.
+// suggest is Bot.Suggest without the entries that have no answer.
 func (a *Adapter) suggest(text string, n int) []bot.Choice {
 	list := slices.DeleteFunc(a.bot.Suggest(text, 4*n), func(c bot.Choice) bool {
 		e, ok := a.bot.Base().Entry(c.Value)
@@ -66,7 +66,7 @@ func (a *Adapter) suggest(text string, n int) []bot.Choice {
 	return list[:min(n, len(list))]
 }
 
-// typeahead answers a form's field while somebody types in it.
+// typeahead answers a form's search field while somebody types in it.
 func (t *turn) typeahead() any {
 	var value struct {
 		Text    string `json:"queryText"`
@@ -86,7 +86,7 @@ func (t *turn) typeahead() any {
 	return map[string]any{"statusCode": http.StatusOK, "type": "application/vnd.microsoft.search.searchResponse", "value": map[string]any{"results": results}}
 }
 
-// askAbout opens "Ask Canteen about this message", with the message in it.
+// openAsk opens the dialog of "Ask Canteen about this message", with the message in it.
 func (t *turn) openAsk() any {
 	var value struct {
 		Message struct {
@@ -99,7 +99,7 @@ func (t *turn) openAsk() any {
 	return t.askForm(limit(htmlText(value.Message.Body.Content), maxQuestion), nil)
 }
 
-// maxQuestion is what the field of the action extension takes.
+// maxQuestion is how many characters the dialog's field takes.
 const maxQuestion = 3000
 
 func (t *turn) askForm(text string, errs map[string]string) any {
@@ -108,9 +108,9 @@ func (t *turn) askForm(text string, errs map[string]string) any {
 	return dialog(f.Title, t.a.formCard(f, errs))
 }
 
-// asked answers what was asked, or pressed, in the dialog of the action extension:
-// in the dialog, for nobody else's eyes. What comes later comes to the private
-// chat.
+// submitAsk answers a question, or the press of a button, in the dialog of "Ask Canteen
+// about this message". Only the person sees the dialog; what comes later comes to the
+// private chat.
 func (t *turn) submitAsk() (any, error) {
 	data := t.dialogData()
 	m := t.newMessage()

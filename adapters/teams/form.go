@@ -6,7 +6,7 @@ import (
 	"canteen/bot"
 )
 
-// formCard is a form in a dialog; errs are sentences for its fields.
+// formCard is a form in a dialog. errs has sentences for its fields, by name.
 func (a *Adapter) formCard(f bot.Form, errs map[string]string) card {
 	body := richText(f.Intro, style{})
 	for _, field := range f.Fields {
@@ -18,7 +18,7 @@ func (a *Adapter) formCard(f bot.Form, errs map[string]string) card {
 			body = append(body, textBlock(markdownText(e), style{wrong: true}))
 		}
 	}
-	for name, e := range errs { // of no field that is shown
+	for name, e := range errs { // of fields that are not shown
 		if !hasField(f, name) {
 			body = append(body, textBlock(markdownText(e), style{wrong: true}))
 		}
@@ -40,8 +40,7 @@ func hasField(f bot.Form, name string) bool {
 	return false
 }
 
-// maxChoices is how many choices a field carries itself; the rest is found by
-// typing.
+// maxChoices is how many choices a field holds itself. The rest is found by typing.
 const maxChoices = 200
 
 // input is one field of a form.
@@ -63,8 +62,8 @@ func (a *Adapter) input(f bot.Field) card {
 		}
 		return in
 	case bot.Search:
-		// The nearest first, then the folder; Teams asks for the rest by what is
-		// typed.
+		// The nearest come first, then the folder. Teams asks for the rest with what is
+		// typed: see typeahead.
 		for _, c := range a.suggest("", maxChoices) {
 			if !hasChoice(f.Choices, c.Value) {
 				f.Choices = append(f.Choices, c)
@@ -95,13 +94,13 @@ func hasChoice(list []bot.Choice, value string) bool {
 	return false
 }
 
-// dialogCard shows what a request itself takes back, in a dialog.
+// dialogCard shows a reply in a dialog.
 func (a *Adapter) dialogCard(r bot.Reply) card {
 	var body []any
 	for _, p := range r.Posts {
 		c, err := a.fitCard(p, inDialog)
 		if err != nil {
-			continue // as long as no post is
+			continue // no post is so long
 		}
 		body = append(body, c["body"].([]any)...)
 	}
@@ -124,7 +123,7 @@ func (a *Adapter) homeCard(h bot.Home) card {
 		}
 	}
 	if len(h.Popular) > 0 {
-		body = append(body, heading("Often read"))
+		body = append(body, heading("Popular"))
 		for _, b := range h.Popular {
 			body = append(body, actionSet(action(b, onMessage)))
 		}
@@ -138,7 +137,7 @@ func (a *Adapter) homeCard(h bot.Home) card {
 		}
 	}
 	if len(choices) > 0 {
-		body = append(body, heading("Everything there is to read"),
+		body = append(body, heading("All entries"),
 			card{"type": "Input.ChoiceSet", "id": bot.FieldEntry, "label": "Entry", "choices": choices, "style": "filtered"},
 			actionSet(action(bot.Button{Label: "Show it", Press: bot.Press{Action: bot.ActShow}}, onMessage)))
 	}
@@ -147,6 +146,6 @@ func (a *Adapter) homeCard(h bot.Home) card {
 	erase := action(bot.Button{Label: "Erase it", Press: bot.Press{Action: actErase}}, onMessage)
 	erase["style"] = "destructive"
 	sure := newCard([]any{textBlock("What you asked and what was answered is erased. A question that still waits is withdrawn.", style{}), actionSet(erase)})
-	body = append(body, actionSet(card{"type": "Action.ShowCard", "title": "Erase what you keep of me", "card": sure}))
+	body = append(body, actionSet(card{"type": "Action.ShowCard", "title": "Delete my data", "card": sure}))
 	return newCard(body)
 }

@@ -2,8 +2,6 @@ package teams
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +18,10 @@ import (
 	"canteen/adapters/teams/connector"
 )
 
-// maxBody is read of a request before anything else is known of it.
+// maxBody is how many bytes of a request are read before its token is checked.
 const maxBody = 256 << 10
 
-// requestTime is within the 15 seconds after which Teams sends again.
+// requestTime is how long a request may take: after 15 seconds Teams sends it again.
 const requestTime = 12 * time.Second
 
 // Handler takes the Bot Connector's requests: /api/messages.
@@ -52,7 +50,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusBadRequest, "body", "the request ended early")
 		return
 	}
-	// Who hangs up in the middle sends again: what is under way is finished.
+	// A caller that hangs up sends the request again, so finish it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTime)
 	defer cancel()
 	answer, err := a.handleActivity(ctx, r, body)
@@ -79,22 +77,21 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take verifies a request and does what it asks; answer is the body to give back,
-// or nil. The error is a *connector.Refused, or says that nothing was committed.
+// handleActivity verifies a request and handles its activity. answer is the body of the
+// response, or nil. The error is a *connector.Refused, or says that nothing was committed.
 func (a *Adapter) handleActivity(ctx context.Context, r *http.Request, body []byte) (answer any, err error) {
 	in, malformed := decode(body)
-	said := &libraryClient{ctx: ctx, connector: a.connector}
-	adapter := core.BotFrameworkAdapter{TokenValidator: validator{a.verifier}, Client: said}
+	library := core.BotFrameworkAdapter{TokenValidator: validator{a.verifier}, Client: &libraryClient{ctx: ctx, connector: a.connector}}
 	if a.c.Insecure {
 		if err := a.checkInsecure(r, &in); err != nil {
 			return nil, err
 		}
-	} else if _, err := adapter.AuthenticateRequest(ctx, in.activity(), r.Header.Get("Authorization"), adapter.CredentialProvider, ""); err != nil {
+	} else if _, err := library.AuthenticateRequest(ctx, in.activity(), r.Header.Get("Authorization"), library.CredentialProvider, ""); err != nil {
 		return nil, err
 	}
 	if malformed != nil {
 		a.c.Count("ignored")
-		return nil, nil // the Bot Connector's own fault: sent again it is no better
+		return nil, nil // the Bot Connector's own fault, and no better when it is sent again
 	}
 	if !a.c.allows(in.tenant()) {
 		return nil, forbidden("the tenant %q is not on the list", limit(in.tenant(), 64))
@@ -103,69 +100,61 @@ func (a *Adapter) handleActivity(ctx context.Context, r *http.Request, body []by
 		a.c.Count("ignored")
 		return nil, nil
 	}
-	for _, id := range []string{in.Conversation.ID, in.From.ID, in.Recipient.ID} {
-		if !connector.ValidID(id) {
-			return nil, forbidden("%q is no id of Teams'", limit(id, 64))
-		}
+	if err := in.checkIDs(); err != nil {
+		return nil, err
 	}
-	if in.From.AadObjectID != "" && !connector.ValidID(in.From.AadObjectID) || in.ReplyToID != "" && !connector.ValidID(in.ReplyToID) {
-		return nil, forbidden("an id is none of Teams'")
-	}
-	t := &turn{a: a, ctx: ctx, in: &in}
-	sum := sha256.Sum256(body)
-	switch {
-	case in.ID == "":
-		t.key = Name + ":" + hex.EncodeToString(sum[:])
-	case in.Type == messageUpdate || in.Type == messageDelete: // with the id of the message
-		t.original = Name + ":" + in.Conversation.ID + "/" + in.ID
-		t.key = t.original + "/" + hex.EncodeToString(sum[:8])
-	default:
-		t.key = Name + ":" + in.Conversation.ID + "/" + in.ID
-		t.original = t.key
-	}
+	t := newTurn(ctx, a, &in, body)
 	if in.overheard() {
-		a.lookForComms(ctx, &in) // nothing of who only talks near the bot is kept
+		a.lookForComms(ctx, &in) // nothing is saved of people who only talk near the bot
 	} else if err := a.savePlaces(ctx, &in); err != nil {
-		// Nothing could be delivered to a place that is not kept: what is committed now
-		// would be lost. Only an emergency is met.
+		// Nothing could be delivered to a place that is not saved: what is committed now
+		// would be lost. Only an emergency is answered.
 		t.unsaved = fmt.Errorf("keep a place: %w", err)
-		if in.Type != "message" {
+		if in.Type != schema.Message {
 			return nil, t.unsaved
 		}
 	}
-	act := in.activity()
-	switch act.Type {
-	case messageUpdate, messageDelete:
-		act.Type = schema.Message
-	case schema.InstallationUpdate: // which the library does not route
-		act.Type = schema.ConversationUpdate
-	}
-	err = adapter.ProcessActivity(ctx, act, activity.HandlerFuncs{OnMessageFunc: t.message, OnInvokeFunc: t.invoke, OnConversationUpdateFunc: t.installed})
-	if err != nil { // the library's own prints its stack
-		err = fmt.Errorf("activity: %w", err)
-	} else if t.unsaved != nil && !t.committed {
-		return nil, t.unsaved
-	}
-	if t.committed && err != nil { // it is committed: only what was said about it did not get through
-		a.log.Warn("teams: a notice did not get through", "error", err)
-		err = nil
-	}
+	err = t.process(library)
 	if err == nil {
 		a.c.Count("ok")
 	}
 	return t.answer, err
 }
 
+// process lets the library route the activity to its handler, and gives an error only
+// where nothing was committed.
+func (t *turn) process(library core.BotFrameworkAdapter) error {
+	act := t.in.activity()
+	switch act.Type {
+	case messageUpdate, messageDelete:
+		act.Type = schema.Message
+	case schema.InstallationUpdate: // the library does not route it
+		act.Type = schema.ConversationUpdate
+	}
+	err := library.ProcessActivity(t.ctx, act, activity.HandlerFuncs{OnMessageFunc: t.message, OnInvokeFunc: t.invoke, OnConversationUpdateFunc: t.installed})
+	switch {
+	case err == nil && t.unsaved != nil && !t.committed:
+		return t.unsaved
+	case err != nil && t.committed: // only what was said about it did not get through
+		t.a.log.Warn("teams: a notice did not get through", "error", fmt.Errorf("activity: %w", err))
+	case err != nil:
+		return fmt.Errorf("activity: %w", err) // the library's own prints its stack
+	}
+	return nil
+}
+
+// handled tells whether activities of a type are for the bot: reactions, typing and what
+// Teams may add are not.
 func handled(t schema.ActivityTypes) bool {
 	switch t {
 	case schema.Message, messageUpdate, messageDelete, schema.Invoke, schema.ConversationUpdate, schema.InstallationUpdate:
 		return true
 	}
-	return false // reactions, typing and whatever comes to be
+	return false
 }
 
-// checkInsecure replaces token validation in insecure mode: it has to come
-// from this machine and name a service on it.
+// checkInsecure replaces token validation in insecure mode: the request has to come from
+// this machine and name a service on it.
 func (a *Adapter) checkInsecure(r *http.Request, in *received) error {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil || !connector.Loopback(host) || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {

@@ -14,12 +14,12 @@ import (
 	"canteen/bot"
 )
 
-// invokeTime is how long an invoke may take: Teams gives up after ten seconds, and
-// the person is to read something before that.
+// invokeTime is how long an invoke may take: Teams gives up after ten seconds, and the
+// person should read what went wrong before that.
 const invokeTime = 8 * time.Second
 
-// invoke answers what the client waits for. A person reads what went wrong: Teams
-// does not send an invoke again.
+// invoke answers what a client waits for. An error becomes a sentence for the person,
+// because Teams does not send an invoke again.
 func (t *turn) invoke(*activity.TurnContext) (schema.Activity, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, invokeTime)
 	defer cancel()
@@ -53,7 +53,7 @@ func (t *turn) invoke(*activity.TurnContext) (schema.Activity, error) {
 	return schema.Activity{}, nil
 }
 
-// failed says a sentence in the form that the invoke's answer has to have.
+// failure is an answer with a sentence, in the form that the invoke needs.
 func (t *turn) failure(sentence string) any {
 	switch t.in.Name {
 	case "adaptiveCard/action":
@@ -80,17 +80,17 @@ func dialog(title string, c card) any {
 	return map[string]any{"task": map[string]any{"type": "continue", "value": map[string]any{"title": title, "width": "medium", "height": "medium", "card": attach(c)}}}
 }
 
-// The actions that are the adapter's own.
+// The adapter's own actions.
 const (
 	actErase   bot.Action = "teams-erase"
 	actRefresh bot.Action = "teams-refresh"
 )
 
-// dataKey is where a press stands in an action's data.
+// dataKey is the key of the bot.Press in an action's data.
 const dataKey = "canteen"
 
-// readPress finds a press of ours in an action's data: under dataKey the press,
-// beside it the inputs by their names.
+// readPress reads the press of a button of the bot's from an action's data: under dataKey
+// the press, beside it the inputs by their names.
 func readPress(data json.RawMessage) (bot.Press, bool) {
 	var fields map[string]json.RawMessage
 	var press bot.Press
@@ -105,7 +105,7 @@ func readPress(data json.RawMessage) (bot.Press, bool) {
 		if press.Fields == nil {
 			press.Fields = map[string]string{}
 		}
-		if name == bot.FieldTicked { // of several choices Teams makes a list with commas
+		if name == bot.FieldTicked { // Teams joins several choices by commas
 			value = strings.ReplaceAll(value, ",", "\n")
 		}
 		press.Fields[name] = value
@@ -116,8 +116,7 @@ func readPress(data json.RawMessage) (bot.Press, bool) {
 	return press, true
 }
 
-// pressed does what a button on a card asks and gives the sentence for who
-// pressed, or "".
+// press handles the press of a button and gives the sentence for the person, or "".
 func (t *turn) press(press bot.Press) (string, error) {
 	m := t.newMessage()
 	if press.Action == actErase {
@@ -133,8 +132,8 @@ func (t *turn) press(press bot.Press) (string, error) {
 	return reply.Notice, err
 }
 
-// execute answers Action.Execute: with the card as it is now where it is comms',
-// else with a sentence; what else the press causes comes as messages.
+// execute answers Action.Execute: in the comms channel with the card as it is now,
+// elsewhere with a sentence. Whatever else the press causes comes as messages.
 func (t *turn) execute() (any, error) {
 	var value struct {
 		Action struct {
@@ -172,7 +171,7 @@ func (t *turn) execute() (any, error) {
 	return actionMessage(notice), nil
 }
 
-// submitted is the data of a dialog.
+// dialogData is the data that opens or submits a dialog.
 func (t *turn) dialogData() json.RawMessage {
 	var value struct {
 		Data json.RawMessage `json:"data"`
@@ -181,7 +180,7 @@ func (t *turn) dialogData() json.RawMessage {
 	return value.Data
 }
 
-// openDialog gives the form that a button opens.
+// openDialog answers task/fetch: with the form that a button opens.
 func (t *turn) openDialog() (any, error) {
 	press, ok := readPress(t.dialogData())
 	if !ok {
@@ -190,8 +189,8 @@ func (t *turn) openDialog() (any, error) {
 	return t.form(press, nil)
 }
 
-// form shows a press's form, with what was written already and what is wrong with
-// it.
+// form is a dialog with a press's form. With errs, it has what the person wrote and what is
+// wrong with it.
 func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 	f, err := t.a.bot.Form(t.ctx, press, t.person())
 	switch {
@@ -221,7 +220,7 @@ func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 	return dialog(f.Title, t.a.formCard(f, errs)), nil
 }
 
-// submitDialog takes a form that was filled in.
+// submitDialog answers task/submit: a form that was filled in.
 func (t *turn) submitDialog() (any, error) {
 	press, ok := readPress(t.dialogData())
 	if !ok {
@@ -244,11 +243,11 @@ func (t *turn) submitDialog() (any, error) {
 	return nil, nil // 200 and nothing closes the dialog
 }
 
-// nameOf is the name of a member of comms.
+// nameOf is the name of a member of the comms team, or "".
 func (t *turn) nameOf(p bot.PersonID) string {
 	members, err := t.a.roster(t.ctx)
 	if err != nil {
-		return "" // Handle asks the roster too, and says so
+		return "" // Handle needs the roster too, and reports the error
 	}
 	for _, m := range members {
 		if personOf(m) == p {
@@ -258,8 +257,8 @@ func (t *turn) nameOf(p bot.PersonID) string {
 	return ""
 }
 
-// thumbs takes the platform's own feedback on a message, with the words that were given
-// with it. Which message it is, the client does not always say.
+// feedback handles a thumb up or down under a message, and the comment with it. Some
+// clients do not say under which message.
 func (t *turn) feedback() error {
 	var value struct {
 		Name  string `json:"actionName"`

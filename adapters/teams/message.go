@@ -2,6 +2,8 @@ package teams
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -13,24 +15,40 @@ import (
 	"canteen/knowledge/text"
 )
 
-// turn is one request under way.
+// turn is the handling of one activity.
 type turn struct {
 	a         *Adapter
 	ctx       context.Context // the library's handlers have none
 	in        *received
-	key       string
-	original  string // the key of the message itself; of an edit, that of what was edited
-	answer    any    // the invoke's
+	key       string // of the activity, the same when Teams sends it again
+	original  string // the key of the message; of an edit, that of the edited message
+	answer    any    // to an invoke
 	committed bool
 	// unsaved says why the place could not be kept: see [bot.Bot.Unsaved].
 	unsaved error
+}
+
+func newTurn(ctx context.Context, a *Adapter, in *received, body []byte) *turn {
+	t := &turn{a: a, ctx: ctx, in: in}
+	sum := sha256.Sum256(body)
+	message := Name + ":" + in.Conversation.ID + "/" + in.ID
+	switch {
+	case in.ID == "":
+		t.key = Name + ":" + hex.EncodeToString(sum[:])
+	case in.Type == messageUpdate || in.Type == messageDelete: // they have the id of the message
+		t.key, t.original = message+"/"+hex.EncodeToString(sum[:8]), message
+	default:
+		t.key, t.original = message, message
+	}
+	return t
 }
 
 func (t *turn) person() bot.Person {
 	return bot.Person{ID: personID(t.in.From), Name: limit(text.Clean(t.in.From.Name), 100)}
 }
 
-// said is what the person said or pressed, without what that was.
+// newMessage is a bot.Message of the activity's sender and conversation, without its
+// content.
 func (t *turn) newMessage() bot.Message {
 	m := bot.Message{Keys: []string{t.key}, Said: t.original, From: t.person(), In: placeOf(t.in.Conversation), Direct: bot.Place(personID(t.in.From)), Audience: bot.Private, Addressed: true}
 	if !t.in.personal() {
@@ -39,7 +57,7 @@ func (t *turn) newMessage() bot.Message {
 	return m
 }
 
-// where names the place for comms.
+// where describes the conversation for comms.
 func (t *turn) where() string {
 	name := t.in.placeName()
 	if name == "" && t.in.Conversation.ConversationType == inChannel && !t.in.restricted() {
@@ -58,6 +76,8 @@ func (t *turn) where() string {
 	return "a Teams group chat"
 }
 
+// handle lets the bot handle a message, by its emergency path where the place could not be
+// saved.
 func (t *turn) handle(m bot.Message) (bot.Reply, error) {
 	var reply bot.Reply
 	var err error
@@ -70,14 +90,14 @@ func (t *turn) handle(m bot.Message) (bot.Reply, error) {
 	return reply, err
 }
 
-// tell answers the request's own conversation, through the library.
+// reply posts into the activity's conversation, through the library.
 func (t *turn) reply(options ...activity.MsgOption) (schema.Activity, error) {
 	context := activity.TurnContext{Activity: t.in.activity()}
 	return context.SendActivity(options...)
 }
 
-// message takes a text, or a press from a client that does not know
-// Action.Execute.
+// message handles a text, its edit or deletion, and the press of a button in a client that
+// has no Action.Execute.
 func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	in, m := t.in, t.newMessage()
 	if strings.HasPrefix(in.From.ID, "28:") {
@@ -86,10 +106,10 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	if in.hasValue() {
 		press, ok := readPress(in.Value)
 		if !ok {
-			return schema.Activity{}, nil // a card of somebody else's
+			return schema.Activity{}, nil // another app's card
 		}
 		notice, err := t.press(press)
-		if err != nil || notice == "" || m.Audience == bot.Shared { // nothing in a channel is for one person
+		if err != nil || notice == "" || m.Audience == bot.Shared { // in a channel everybody would read it
 			return schema.Activity{}, err
 		}
 		return t.reply(activity.MsgOptionText(markdownText(notice)))
@@ -101,7 +121,7 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	}
 	if m.Change != bot.Deleted {
 		if m.Text, m.Above = in.textAndQuote(); m.Text != "" {
-			m.Above = "" // it is context: who quotes the bot to thank it asks nothing
+			m.Above = "" // a quote alone is a question; beside a text it is not
 		}
 		m.Attached = in.attached()
 	}
@@ -112,9 +132,9 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 		case m.Change != "" && !m.Addressed:
 			return schema.Activity{}, nil
 		case root != "" && root != in.ID && m.Change == "":
-			m.Under = root // perhaps a card's
+			m.Under = root // which may be a card
 		case !m.Addressed:
-			return schema.Activity{}, nil // talk among comms
+			return schema.Activity{}, nil // comms among themselves
 		}
 	}
 	if in.personal() && strings.EqualFold(strings.Trim(m.Text, " .!?"), homeCommand) {
@@ -128,8 +148,8 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 	return t.reply(activity.MsgOptionText(markdownText(reply.Notice)))
 }
 
-// aside shows what is for the one who wrote alone: in the private chat, since Teams shows
-// nothing to one person among many.
+// sendAside sends the sender what nobody else may read. In Teams that takes their private
+// chat.
 func (t *turn) sendAside(m bot.Message, reply bot.Reply) {
 	if reply.Aside == nil || reply.Repeat {
 		return
@@ -139,8 +159,8 @@ func (t *turn) sendAside(m bot.Message, reply bot.Reply) {
 	}
 }
 
-// homeCommand shows the person their own questions, what is kept and what there
-// is to read.
+// homeCommand is the command for the home card: the person's questions to comms, what is
+// kept of them, and the entries.
 const homeCommand = "My questions"
 
 func (t *turn) home() (schema.Activity, error) {
@@ -151,7 +171,7 @@ func (t *turn) home() (schema.Activity, error) {
 	return t.reply(activity.MsgOptionAttachments([]schema.Attachment{attach(t.a.homeCard(h))}))
 }
 
-// arrived takes what happened to a conversation: the bot was added to it.
+// installed greets the person to whose private chat the bot was added.
 func (t *turn) installed(*activity.TurnContext) (schema.Activity, error) {
 	in := t.in
 	added := in.Type == schema.InstallationUpdate && strings.HasPrefix(in.Action, "add") ||

@@ -36,7 +36,7 @@ func isChannel(ref schema.ConversationReference) bool {
 	return ref.Conversation.ConversationType == inChannel
 }
 
-// place is how to reach a conversation or a person, as it was kept.
+// place loads how to reach a conversation or a person, or gives bot.ErrNotFound.
 func (a *Adapter) place(ctx context.Context, p bot.Place) (schema.ConversationReference, error) {
 	var ref schema.ConversationReference
 	if a.store == nil {
@@ -57,9 +57,9 @@ func (a *Adapter) savePlace(ctx context.Context, p bot.Place, ref schema.Convers
 	return a.store.SavePlace(ctx, p, data)
 }
 
-// seen remembers for a while what was kept, so that a message of somebody known
-// costs no write. It is no store: sends read the store, but for steps that go out
-// without it.
+// recentPlaces caches what was saved in the last hour, so that another message from the
+// same place costs no write. Sends read the store; only what is sent without the queue,
+// while the store is down, is sent to a cached place.
 type recentPlaces struct {
 	mu   sync.Mutex
 	refs map[bot.Place]recentPlace
@@ -75,14 +75,15 @@ const (
 	maxRecent = 20_000
 )
 
-func (s *recentPlaces) known(p bot.Place, ref schema.ConversationReference, now time.Time) bool {
+// saved tells whether a place was saved like this in the last hour.
+func (s *recentPlaces) saved(p bot.Place, ref schema.ConversationReference, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.refs[p]
 	return ok && x.ref == ref && now.Sub(x.at) < recentFor
 }
 
-// last is where a place was last seen to be.
+// last is how a place was reached last, even where it could not be saved.
 func (s *recentPlaces) last(p bot.Place) (schema.ConversationReference, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,25 +106,25 @@ func (s *recentPlaces) forget(p bot.Place) {
 	delete(s.refs, p)
 }
 
-// remember keeps how to reach who wrote and where, from an activity whose token
-// vouched for its serviceUrl. Of people, nothing but their ids is kept, and that
-// with the person alone, so that erasing them erases it.
+// savePlaces saves how to reach the sender and the conversation, from an activity whose
+// token vouched for its serviceUrl. Of people only the ids are saved, and only in their own
+// record, so that erasing the person erases them.
 func (a *Adapter) savePlaces(ctx context.Context, in *received) error {
 	base := in.reference()
 	channel, _ := connector.SplitThread(in.Conversation.ID)
 	person, where := base, base
 	person.User = schema.ChannelAccount{ID: in.From.ID, AadObjectID: in.From.AadObjectID}
-	composing := strings.HasPrefix(in.Name, "composeExtension/") // from anywhere: the bot need not be there
+	composing := strings.HasPrefix(in.Name, "composeExtension/") // from any conversation, also one without the bot
 	if in.personal() && !composing {
 		person.Conversation.ID, person.Conversation.ConversationType = in.Conversation.ID, personal
 	}
 	where.Conversation = schema.ConversationAccount{ID: channel, IsGroup: in.Conversation.IsGroup,
 		ConversationType: in.Conversation.ConversationType, TenantID: in.tenant(), Name: in.placeName()}
 
-	var saves sync.WaitGroup // together, so that they share a commit
+	var saves sync.WaitGroup // both at the same time, so that they share a commit
 	var errs [2]error
 	save := func(i int, p bot.Place, ref schema.ConversationReference) {
-		if a.recent.known(p, ref, a.now()) {
+		if a.recent.saved(p, ref, a.now()) {
 			return
 		}
 		saves.Go(func() {
@@ -136,7 +137,7 @@ func (a *Adapter) savePlaces(ctx context.Context, in *received) error {
 			}
 			if err != nil || was != ref {
 				if errs[i] = a.savePlace(ctx, p, ref); errs[i] != nil {
-					a.recent.add(p, ref, time.Time{}) // for steps that go out while the store is down
+					a.recent.add(p, ref, time.Time{}) // not saved, but can be reached while the store is down
 					return
 				}
 			}
@@ -152,21 +153,22 @@ func (a *Adapter) savePlaces(ctx context.Context, in *received) error {
 	return errors.Join(errs[:]...)
 }
 
-// reference is what every way to reach somebody from here has.
+// reference is what the references of the sender and of the conversation have in common.
 func (in *received) reference() schema.ConversationReference {
 	ref := schema.ConversationReference{Bot: schema.ChannelAccount{ID: in.Recipient.ID, Name: in.Recipient.Name}, ChannelID: in.ChannelID, ServiceURL: in.ServiceURL}
 	ref.Conversation.TenantID = in.tenant()
 	return ref
 }
 
-// sighted looks in an activity from a team for the comms channel.
+// lookForComms saves the comms channel if an activity comes from it, or else lets Run look
+// for it among the channels of the activity's team.
 func (a *Adapter) lookForComms(ctx context.Context, in *received) {
 	team, ref := in.ChannelData.Team.ID, in.reference()
 	if a.c.CommsChannel == "" || !connector.ValidID(team) {
 		return
 	}
 	if in.ChannelData.EventType == "teamMemberAdded" || in.ChannelData.EventType == "teamMemberRemoved" {
-		a.forgetRoster()
+		a.forgetRoster(ctx)
 	}
 	if _, err := a.place(ctx, a.Comms()); !errors.Is(err, bot.ErrNotFound) {
 		return
@@ -178,11 +180,11 @@ func (a *Adapter) lookForComms(ctx context.Context, in *received) {
 	ref.Conversation.ID = team
 	select {
 	case a.teamsHeard <- ref:
-	default: // Run is busy; the next message of the team does as well
+	default: // Run is busy, and the team's next message does as well
 	}
 }
 
-// findComms looks whether the comms channel is one of a team's.
+// findComms saves the comms channel if it is one of a team's channels.
 func (a *Adapter) findComms(ctx context.Context, team schema.ConversationReference) {
 	if _, err := a.place(ctx, a.Comms()); a.c.CommsChannel == "" || err == nil {
 		return
@@ -197,7 +199,7 @@ func (a *Adapter) findComms(ctx context.Context, team schema.ConversationReferen
 	}
 }
 
-// keepComms keeps how to reach the comms channel.
+// saveComms saves how to reach the comms channel.
 func (a *Adapter) saveComms(ctx context.Context, ref schema.ConversationReference) {
 	ref.User, ref.ActivityID = schema.ChannelAccount{}, ""
 	ref.Conversation = schema.ConversationAccount{ID: a.c.CommsChannel, IsGroup: true, ConversationType: inChannel, TenantID: ref.Conversation.TenantID}
@@ -209,7 +211,7 @@ func (a *Adapter) saveComms(ctx context.Context, ref schema.ConversationReferenc
 }
 
 // reference is how to reach a place, with the thread in the conversation's id. What is
-// sent directly, without the queue, may go to where the place was last seen.
+// sent directly, without the queue, may use the cache where the store fails.
 func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (schema.ConversationReference, error) {
 	lane, thread, threaded := strings.Cut(string(to), "#")
 	ref, err := a.place(ctx, bot.Place(lane))
@@ -237,14 +239,14 @@ func (a *Adapter) reference(ctx context.Context, to bot.Place, directly bool) (s
 	return ref, nil
 }
 
-// commsWait is how soon a card is tried again for a comms channel that the bot is
-// not in yet. It never runs out of tries.
+// commsWait is how soon a card is tried again for a comms channel that the bot is not in
+// yet, without an end: NotSent with After set never runs out of tries.
 const commsWait = 30 * time.Second
 
 var errNoComms = errors.New("the comms channel has not been heard from: add the app to its team, then mention the bot in the channel once")
 
-// stranger is how to reach a person who has never written, but is in the comms
-// team.
+// commsMember is how to reach a person who has never written to the bot but is in the
+// comms team.
 func (a *Adapter) commsMember(ctx context.Context, p bot.PersonID) (schema.ConversationReference, error) {
 	comms, err := a.place(ctx, a.Comms())
 	if err != nil {
@@ -264,14 +266,14 @@ func (a *Adapter) commsMember(ctx context.Context, p bot.PersonID) (schema.Conve
 	return comms, &bot.NotSent{Err: errors.New("the place has never been heard from"), Final: true}
 }
 
-// privately opens the private chat with a person and keeps where it is.
+// openChat opens the private chat with a person and saves it.
 func (a *Adapter) openChat(ctx context.Context, person bot.Place, ref schema.ConversationReference) (schema.ConversationReference, error) {
 	if ref.User.ID == "" {
 		return ref, &bot.NotSent{Err: errors.New("neither a conversation nor a user id is known"), Final: true}
 	}
 	id, err := a.connector.OpenChat(ctx, ref)
 	if err != nil {
-		return ref, sendError(err, false) // opened again it is the same chat, and nothing was said in it
+		return ref, sendError(err, false) // opening it twice gives the same chat, and nothing was posted
 	}
 	ref.Conversation.ID, ref.Conversation.ConversationType = id, personal
 	if err := a.savePlace(ctx, person, ref); err != nil {

@@ -11,14 +11,14 @@ import (
 	"canteen/knowledge"
 )
 
-// style is how a text looks.
+// style is the style of a text.
 type style struct {
 	bold, italic, mono, subtle, small, wrong, struck bool
 	link                                             string
 }
 
-// run is a piece of text. It is never read as Markdown, so nothing in it can
-// format, link or mention.
+// run is a TextRun. It is never read as Markdown, so nothing in it can format, link or
+// mention.
 func (l style) run(s string) card {
 	r := card{"type": "TextRun", "text": s}
 	set := func(on bool, key string, value any) {
@@ -43,8 +43,8 @@ func textBlock(s string, l style) card {
 	return card{"type": "RichTextBlock", "inlines": []any{l.run(s)}}
 }
 
-// heading is a plain title; being a TextBlock, it alone can be a heading for a
-// screen reader, and has to be escaped.
+// heading is a title. Only a TextBlock can be a heading for a screen reader; as that is
+// read as Markdown, the title is escaped.
 func heading(s string) card {
 	return card{"type": "TextBlock", "text": escape(s), "style": "heading", "weight": "Bolder", "size": "Medium", "wrap": true}
 }
@@ -65,17 +65,17 @@ var (
 	lineStart = regexp.MustCompile(`(?m)^(\s*)([#>+-]|\d+[.)])(\s)`)
 )
 
-// escape makes a plain text stand as it is where Markdown is read.
+// escape escapes a plain text for where Markdown is read.
 func escape(s string) string {
 	s = special.ReplaceAllStringFunc(s, func(m string) string { return `\` + m })
 	s = lineStart.ReplaceAllStringFunc(s, func(m string) string {
 		i := strings.IndexFunc(m, func(r rune) bool { return r == '#' || r == '>' || r == '+' || r == '-' || r == '.' || r == ')' })
 		return m[:i] + `\` + m[i:]
 	})
-	return strings.ReplaceAll(s, "{{", "{\u200b{") // a date, otherwise
+	return strings.ReplaceAll(s, "{{", "{\u200b{") // otherwise the start of a date function
 }
 
-// rich renders Markdown as blocks of text.
+// richText renders Markdown as text blocks.
 func richText(md string, l style) []any {
 	if strings.TrimSpace(md) == "" {
 		return nil
@@ -97,7 +97,7 @@ func (r *renderer) blocks(parent ast.Node, l style, depth int) {
 	}
 }
 
-// block renders one block, so many lists deep, with a list's mark before it.
+// block renders one block at a depth of nested lists, after a list item's mark.
 func (r *renderer) block(n ast.Node, l style, depth int, mark string) {
 	lead := strings.Repeat("\u00a0\u00a0\u00a0", depth) + mark
 	switch n := n.(type) {
@@ -148,7 +148,7 @@ func (r *renderer) list(list *ast.List, l style, depth int) {
 	}
 }
 
-// inlines are a paragraph's runs, neighbours of the same style in one.
+// inlines are a paragraph's runs. Neighbours of the same style are joined.
 func (r *renderer) inlines(n ast.Node, l style) []any {
 	var runs []piece
 	r.collect(n, l, &runs)
@@ -223,7 +223,7 @@ func safeLink(s string) string {
 	return ""
 }
 
-// plainOf is Markdown's text alone, for what takes no formatting.
+// markdownText is the text of Markdown, for where nothing can be formatted.
 func markdownText(md string) string {
 	if md == "" {
 		return ""
@@ -253,8 +253,8 @@ func markdownText(md string) string {
 	return strings.Join(lines, "\n")
 }
 
-// unescape gives what backslashes and references stand for; what a backslash
-// protects is no reference.
+// unescape resolves backslash escapes and entity references. An escaped & starts no
+// reference.
 func unescape(s string) string {
 	out, from := make([]byte, 0, len(s)), 0
 	flush := func(to int) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
@@ -15,19 +14,24 @@ import (
 	"canteen/bot"
 )
 
-// roster is the comms team's, for at most a minute.
+// roster caches the members of the comms team.
 type roster struct {
-	gate    sync.Mutex // one fetch at a time; whoever waits gets what it brought
-	at      time.Time
+	lock    chan struct{} // over what follows; one caller fetches, the others wait for it
+	at      time.Time     // zero: the members have to be fetched anew
 	members []connector.Member
 }
 
+// rosterFor is how long the members are used.
 const rosterFor = time.Minute
 
-// roster gives the comms team's members, from a minute ago at most.
+// roster gives the comms team's members, at most rosterFor old.
 func (a *Adapter) roster(ctx context.Context) ([]connector.Member, error) {
-	a.comms.gate.Lock()
-	defer a.comms.gate.Unlock()
+	select {
+	case a.comms.lock <- struct{}{}:
+		defer func() { <-a.comms.lock }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if !a.comms.at.IsZero() && a.now().Sub(a.comms.at) < rosterFor {
 		return a.comms.members, nil
 	}
@@ -38,12 +42,12 @@ func (a *Adapter) roster(ctx context.Context) ([]connector.Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := a.now() // before the call: what it brings may be as old as that
+	at := a.now() // before the call: its answer may be as old as that
 	members, err := a.connector.Members(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("roster of the comms team: %w", err)
 	}
-	// Guests of the team are not of the organisation: they are never comms.
+	// The team's guests are not of the organisation, so they are never comms.
 	members = slices.DeleteFunc(members, func(m connector.Member) bool {
 		return m.ID == ref.Bot.ID || strings.EqualFold(m.Role, "guest") || strings.EqualFold(m.Role, "anonymous") || m.TenantID != "" && !a.c.allows(m.TenantID)
 	})
@@ -51,23 +55,29 @@ func (a *Adapter) roster(ctx context.Context) ([]connector.Member, error) {
 	return members, nil
 }
 
-// rosterNow is the roster if it is at hand.
+// cachedRoster gives the members that were fetched last, or nil where they are being
+// fetched. It never waits.
 func (a *Adapter) cachedRoster() []connector.Member {
-	if !a.comms.gate.TryLock() {
+	select {
+	case a.comms.lock <- struct{}{}:
+		defer func() { <-a.comms.lock }()
+		return a.comms.members
+	default:
 		return nil
 	}
-	defer a.comms.gate.Unlock()
-	return a.comms.members
 }
 
-// forgetRoster makes the next question for a member ask anew.
-func (a *Adapter) forgetRoster() {
-	a.comms.gate.Lock()
-	defer a.comms.gate.Unlock()
-	a.comms.at = time.Time{}
+// forgetRoster makes the next call of roster fetch.
+func (a *Adapter) forgetRoster(ctx context.Context) {
+	select {
+	case a.comms.lock <- struct{}{}:
+		defer func() { <-a.comms.lock }()
+		a.comms.at = time.Time{}
+	case <-ctx.Done(): // it is old in a minute anyway
+	}
 }
 
-// Member implements bot.Members: who is in the comms team.
+// Member implements bot.Members: it tells whether a person is in the comms team.
 func (a *Adapter) Member(ctx context.Context, p bot.PersonID) (bool, error) {
 	if a.c.CommsChannel == "" || p.Adapter() != Name {
 		return false, nil

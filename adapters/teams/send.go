@@ -20,7 +20,7 @@ import (
 // Send implements bot.Sender.
 func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) {
 	to := d.To
-	if d.Only != "" { // Teams shows nothing to one person in a conversation of many
+	if d.Only != "" { // Teams cannot show a message to one person alone
 		to = bot.Place(d.Only)
 	}
 	ref, err := a.reference(ctx, to, d.Attempt == 0)
@@ -46,7 +46,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 		a.log.Warn("teams: a message cannot be changed, a new one takes its place", "delivery", d.ID, "error", err)
 	}
 	switch {
-	case ref.Conversation.ID == "": // a person who has written to no private chat yet
+	case ref.Conversation.ID == "": // a person without a private chat yet
 		if ref, err = a.openChat(ctx, to, ref); err != nil {
 			return bot.Posted{}, err
 		}
@@ -54,7 +54,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 		conversation, id, err := a.connector.StartThread(ctx, ref, msg)
 		if err != nil {
 			err = sendError(err, true)
-			if not := new(bot.NotSent); errors.As(err, &not) && not.Elsewhere && to == a.Comms() { // taken out of the team: until it is back, cards wait
+			if not := new(bot.NotSent); errors.As(err, &not) && not.Elsewhere && to == a.Comms() { // removed from the team: cards wait until it is back
 				not.Final, not.Elsewhere, not.After = false, false, commsWait
 			}
 			return bot.Posted{}, err
@@ -68,8 +68,8 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 	return bot.Posted{ID: id}, sendError(err, true)
 }
 
-// splitPosted reads a Posted.ID: the message's id, and before it the conversation
-// where that does not follow from the place.
+// splitPosted splits a Posted.ID: the message's id, after the conversation's and a space
+// where that is not the place's own.
 func splitPosted(s string) (conversation, id string) {
 	if i := strings.LastIndexByte(s, ' '); i >= 0 {
 		return s[:i], s[i+1:]
@@ -77,7 +77,7 @@ func splitPosted(s string) (conversation, id string) {
 	return "", s
 }
 
-// post says something in a conversation and gives the message's id.
+// post posts a message and gives its id.
 func (a *Adapter) post(ctx context.Context, ref schema.ConversationReference, msg *message) (string, error) {
 	w := &libraryClient{ctx: ctx, connector: a.connector, body: msg}
 	response, err := activity.NewActivityResponse(w)
@@ -96,14 +96,14 @@ func (a *Adapter) update(ctx context.Context, ref schema.ConversationReference, 
 	return err
 }
 
-// refusedUpdate tells whether a message is none that can be changed any more.
+// refusedUpdate tells whether a message can no longer be changed.
 func refusedUpdate(err error) bool {
 	var s *connector.StatusError
 	return errors.As(err, &s) && slices.Contains([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusGone}, s.Status)
 }
 
-// sendError turns an error of the connector's into one of bot.Sender's. posting says that
-// trying again would make a second message, where the first may be there.
+// sendError turns an error of the connector's into one of bot.Sender's. posting says that a
+// second try could make a second message; without it the call can simply be repeated.
 func sendError(err error, posting bool) error {
 	var not *connector.NotSent
 	var s *connector.StatusError
@@ -124,7 +124,7 @@ func sendError(err error, posting bool) error {
 	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusConflict:
 		return &bot.NotSent{Err: err}
 	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		// Left, blocked or deleted.
+		// The app was removed or blocked, or the conversation deleted.
 		return &bot.NotSent{Err: err, Final: true, Elsewhere: true}
 	}
 	switch {
@@ -136,13 +136,13 @@ func sendError(err error, posting bool) error {
 	return err
 }
 
-// unsendable is the error of what no second try can send.
+// unsendable is the error of a message that can never be sent.
 func unsendable(format string, args ...any) error {
 	return &bot.NotSent{Err: fmt.Errorf(format, args...), Final: true}
 }
 
-// message is an outgoing activity. The library's own loses entities, the id and
-// citations, and writes zero times.
+// message is an outgoing activity. The library's own type has no entities, and writes zero
+// times.
 type message struct {
 	Type             string              `json:"type"`
 	Text             string              `json:"text,omitempty"`
@@ -155,22 +155,23 @@ type message struct {
 	ChannelData      map[string]any      `json:"channelData,omitempty"`
 }
 
-// libraryClient is the client that the library sends through, for one request or message:
-// its interface has no context, no answer and a body that loses what Teams needs.
+// libraryClient is the client that the library sends through, for one request or message.
+// The library's interface has no context and no answer, and its activities lose what Teams
+// needs.
 type libraryClient struct {
 	ctx       context.Context
 	connector *connector.Client
-	body      *message // nil: what the activity itself has
+	body      *message // nil: the activity's own content
 	id        string   // of what was posted
 }
 
 var _ client.Client = (*libraryClient)(nil)
 
-// Post implements client.Client. The address that comes with it is not used: it
-// is joined of ids that are not escaped.
+// Post implements client.Client. It does not use the library's URL, in which ids are not
+// escaped.
 func (l *libraryClient) Post(_ url.URL, act schema.Activity) error {
 	if act.Type == "" {
-		return nil // a turn that says nothing
+		return nil // the handler had no reply
 	}
 	var err error
 	l.id, err = l.connector.Post(l.ctx, conversationOf(act), l.content(act))

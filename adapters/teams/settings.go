@@ -15,21 +15,21 @@ import (
 	"canteen/bot"
 )
 
-// Config is what an Adapter is made of. AppID, AppPassword, TenantID, Bot and
-// Store are needed; Package needs AppID alone.
+// Config is what an Adapter is made of. AppID, AppPassword, TenantID, Bot and Store are
+// required; Package needs only AppID.
 type Config struct {
 	AppID, AppPassword, TenantID string
 	CommsChannel                 string // 19:…@thread.tacv2; empty: comms work elsewhere
 
-	// The clouds differ in these; the defaults are the public one's.
+	// These differ between clouds. The defaults are those of the public cloud.
 	LoginURL          string
 	OpenIDMetadataURL string
 	TokenIssuer       string
 	ServiceHosts      []string // exact names, with a port if need be, or *.name; nil: Teams' own
 
 	Tenants []string // whose activities are taken; nil: the bot's own tenant's, "*" all that the token vouches for
-	// Urgent are those of the comms team whom an urgent card calls, by address or object
-	// id; nil: all of them, where they are at most 20; "nobody": none.
+	// Urgent are the members of the comms team whom an urgent card mentions, by e-mail
+	// address or object id; nil: all of them, where they are at most 20; "nobody": none.
 	Urgent []string
 	// Insecure takes activities without a token and sends none, to work with the
 	// Agents Playground. Listen, where the process listens, has to be loopback.
@@ -57,7 +57,7 @@ var (
 	trafficManager = regexp.MustCompile(`(?i)^\*\.(?:net|(?:[a-z0-9.-]*\.)?trafficmanager\.net)$`)
 )
 
-// check says every setting that is wrong.
+// check reports every setting that is wrong.
 func (c Config) check() error {
 	var wrong []error
 	need := func(ok bool, format string, args ...any) {
@@ -85,7 +85,7 @@ func (c Config) check() error {
 	return errors.Join(wrong...)
 }
 
-// allows tells whether the people of a tenant may ask.
+// allows tells whether people of a tenant may use the bot.
 func (c Config) allows(tenant string) bool {
 	switch {
 	case slices.Contains(c.Tenants, "*"):

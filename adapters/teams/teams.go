@@ -1,10 +1,16 @@
 // Package teams is Canteen in Microsoft Teams.
 //
-// In reading order: teams.go (what it is made of, its background work and who
-// belongs to comms), verify.go (is this the Bot Connector speaking?), translate.go
-// (from an activity to a bot.Message, and the answers to invokes), render.go (from
-// a bot.Post to an Adaptive Card), send.go (to the Bot Connector), manifest.go (the
-// app package), doctor.go.
+// What comes in: http.go (requests, and whether to trust them), activity.go (the parts of
+// an activity), message.go (messages and installations), invoke.go (buttons, dialogs and
+// thumbs), extension.go (search and "Ask Canteen" in the compose box).
+//
+// What goes out: send.go (a delivery to the Bot Connector), card.go and form.go (posts and
+// forms as Adaptive Cards), richtext.go (Markdown as text blocks).
+//
+// Around both: teams.go (the adapter and its background check), settings.go, places.go (how
+// to reach people and conversations), roster.go (who is in the comms team), doctor.go,
+// manifest.go (the app package). The package connector below it speaks to the Bot
+// Connector.
 package teams
 
 import (
@@ -20,18 +26,18 @@ import (
 	"canteen/bot"
 )
 
-// Name is the adapter's, in every id and place of its own.
+// Name is the adapter's: every person id and place of Teams starts with it and a colon.
 const Name = "teams"
 
-// Store keeps how to reach a place again.
+// Store keeps the conversation references of people and conversations.
 type Store interface {
-	// Place gives what was kept, or bot.ErrNotFound.
+	// Place gives what SavePlace saved, or bot.ErrNotFound.
 	Place(ctx context.Context, place bot.Place) ([]byte, error)
-	// SavePlace keeps a JSON document.
+	// SavePlace saves a JSON document in the place of an earlier one.
 	SavePlace(ctx context.Context, place bot.Place, data []byte) error
 }
 
-// Adapter joins a Bot to Microsoft Teams. It is safe for concurrent use.
+// Adapter connects a Bot to Microsoft Teams. It is safe for concurrent use.
 type Adapter struct {
 	c          Config
 	bot        *bot.Bot
@@ -40,7 +46,7 @@ type Adapter struct {
 	now        func() time.Time
 	verifier   *connector.Verifier
 	connector  *connector.Client
-	teamsHeard chan schema.ConversationReference // seen, perhaps with the comms channel among theirs
+	teamsHeard chan schema.ConversationReference // for Run, which looks for the comms channel among theirs
 
 	recent recentPlaces
 	comms  roster
@@ -81,13 +87,14 @@ func New(c Config) (*Adapter, error) {
 	if c.Insecure {
 		c.Log.Warn("teams: INSECURE: every request to /api/messages is believed, whoever it says it is from; for work on this machine only")
 	}
-	wire := connector.Config{AppID: c.AppID, AppPassword: c.AppPassword, TenantID: c.TenantID, LoginURL: c.LoginURL, MetadataURL: c.OpenIDMetadataURL,
+	conn := connector.Config{AppID: c.AppID, AppPassword: c.AppPassword, TenantID: c.TenantID, LoginURL: c.LoginURL, MetadataURL: c.OpenIDMetadataURL,
 		Issuer: c.TokenIssuer, ServiceHosts: c.ServiceHosts, Insecure: c.Insecure, Timeout: c.Timeout, Pace: c.Pace, Now: c.Now}
 	return &Adapter{
 		c: c, bot: c.Bot, store: c.Store, log: c.Log, now: c.Now, state: errStarting,
-		verifier:   connector.NewVerifier(wire),
-		connector:  connector.NewClient(wire),
+		verifier:   connector.NewVerifier(conn),
+		connector:  connector.NewClient(conn),
 		teamsHeard: make(chan schema.ConversationReference, 16),
+		comms:      roster{lock: make(chan struct{}, 1)},
 	}, nil
 }
 
@@ -104,9 +111,9 @@ const (
 	checkTime = time.Minute
 )
 
-// Run checks the settings against the platform until ctx ends, and looks for the
-// comms channel in the teams that are heard from. A failure makes the adapter
-// unready, is logged once with its mend, and ends nothing.
+// Run checks the settings against the platform until ctx ends, keeps the signing keys
+// fresh by that, and looks for the comms channel in the teams that activities come from. A
+// failed check makes Ready fail, is logged once with its remedy, and does not end Run.
 func (a *Adapter) Run(ctx context.Context) error {
 	last := errStarting.Error()
 	for {
@@ -141,14 +148,14 @@ func (a *Adapter) Run(ctx context.Context) error {
 }
 
 // Ready is nil when questions can be taken and answered; otherwise it says what is
-// missing and how to mend it.
+// missing and how to fix it.
 func (a *Adapter) Ready() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.state
 }
 
-// check gives the first thing that is wrong.
+// check gives the first of Doctor's findings that is wrong.
 func (a *Adapter) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()

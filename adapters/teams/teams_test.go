@@ -453,7 +453,7 @@ func TestHome(t *testing.T) {
 	w.Await(t, nurse.Chat(), "C-")
 	w.deliver(w.Say(nurse, "my questions"))
 	home := w.Await(t, nurse.Chat(), "Your questions to comms")
-	contains(t, home.Text(), "C-", "waiting", "[Withdraw]", "What is kept", "30 days", "[Erase what you keep of me]")
+	contains(t, home.Text(), "C-", "waiting", "[Withdraw]", "What is kept", "30 days", "[Delete my data]")
 	show := w.Press(t, nurse, home, "Show it")
 	show["value"].(map[string]any)["action"].(map[string]any)["data"].(map[string]any)["entry"] = "posts/privacy"
 	w.deliver(show)
