@@ -36,7 +36,10 @@ var tables = []struct {
 	{"contact", []string{"person", "first_at", "quiet_until"}},
 	{"question", []string{"id", "person", "place", "at", "data"}},
 	{"escalation", []string{"ref", "version", "state", "urgent", "person", "nearest", "opened_at", "answered_at", "data"}},
-	{"delivery", []string{"seq", "id", "adapter", "lane", "place", "only_to", "fallback", "post", "posted", "version", "private", "ref", "state", "due_at", "owner", "attempt", "unsure", "error", "created_at", "settled_at"}},
+	{"delivery", []string{
+		"seq", "id", "adapter", "lane", "place", "only_to", "fallback", "post", "posted", "version", "private", "ref",
+		"state", "due_at", "owner", "attempt", "unsure", "error", "created_at", "settled_at",
+	}},
 	{"tally", []string{"day", "decision", "entry", "what", "n"}},
 	{"place", []string{"place", "at", "data"}},
 }
