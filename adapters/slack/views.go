@@ -63,7 +63,7 @@ func (a *Adapter) home(h bot.Home) []slackgo.Block {
 	}
 	heading("What I keep")
 	b = append(b, sections(mrkdwn(h.Privacy))...)
-	erase := slackgo.NewButtonBlockElement(idErase, "erase", plain("Erase what you keep of me", maxButton)).WithStyle(slackgo.StyleDanger)
+	erase := slackgo.NewButtonBlockElement(idErase, "erase", plain("Delete my data", maxButton)).WithStyle(slackgo.StyleDanger)
 	erase.Confirm = slackgo.NewConfirmationBlockObject(plain("Erase", 100), plain(a.c.Bot.Say("erase-confirm"), 300), plain("Erase", 30), plain("Cancel", 30))
 	return append(b, slackgo.NewActionBlock("", erase))
 }

@@ -32,10 +32,11 @@ const (
 			AND state <> 'closed'
 		ORDER BY ref`
 
+	// A reaction says in which conversation a message is, and not in which thread.
 	findPosted = `
-		SELECT id, ref
+		SELECT id, ref, place
 		FROM delivery
-		WHERE place = $1
+		WHERE lane = $1
 			AND posted = $2
 		ORDER BY seq DESC
 		LIMIT 1`

@@ -250,14 +250,14 @@ func (s *Store) Load(ctx context.Context, a bot.Ask) (bot.Known, error) {
 	}
 	ref := a.Ref
 	if a.On != "" && a.Question == "" && ref == 0 {
-		var id string
+		var id, place string
 		var of int64
-		err := tx.QueryRowContext(ctx, findPosted, a.In, a.On).Scan(&id, &of)
+		err := tx.QueryRowContext(ctx, findPosted, a.In.Lane(), a.On).Scan(&id, &of, &place)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return k, err
 		}
 		if ref = bot.Ref(of); err == nil && of == 0 {
-			if k.Question, err = one[bot.Question](ctx, tx, findShown, a.Person, a.In, id); err != nil {
+			if k.Question, err = one[bot.Question](ctx, tx, findShown, a.Person, place, id); err != nil {
 				return k, err
 			}
 		}

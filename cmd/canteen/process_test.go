@@ -24,8 +24,8 @@ type process struct {
 	cmd  *exec.Cmd
 	url  string
 	desk string // its address
-	log *os.File
-	out io.Closer
+	log  *os.File
+	out  io.Closer
 }
 
 // start runs `canteen serve` with the arguments and settings, and returns when it

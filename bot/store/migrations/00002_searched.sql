@@ -12,6 +12,7 @@ CREATE INDEX question_said ON question (person, said, at);
 
 ALTER TABLE delivery ADD COLUMN kind TEXT GENERATED ALWAYS AS (post ->> 'kind') VIRTUAL;
 CREATE INDEX delivery_kind ON delivery (ref, kind);
+CREATE INDEX delivery_posted ON delivery (lane, posted);
 
 -- The entries of these topics began with open- before the first release: what was
 -- asked about them then is found by the ids that they have now.
@@ -27,6 +28,7 @@ WHERE nearest LIKE 'open-accounts/%'
     OR nearest LIKE 'open-self/%';
 
 -- +goose Down
+DROP INDEX delivery_posted;
 DROP INDEX delivery_kind;
 ALTER TABLE delivery DROP COLUMN kind;
 DROP INDEX question_said;
