@@ -228,7 +228,7 @@ func TestHome(t *testing.T) {
 		w.Say(nina, w.Direct(nina), "", "Can I film a TikTok in the staff room?")
 		w.said(comms, "C-1")
 		home := w.OpenHome(nina)
-		if !has(home.Read(), "Find an answer", "My questions", "C-1", "Topics", "*Profiles*", "Erase what you keep of me") {
+		if !has(home.Read(), "Find an answer", "My questions", "C-1", "Topics", "*Profiles*", "Delete my data") {
 			t.Errorf("the Home tab reads:\n%s", home.Read())
 		}
 		found := w.Search(nina, home, "entry/search", "who can")
@@ -242,7 +242,7 @@ func TestHome(t *testing.T) {
 		w.PressView(nina, home, "Withdraw", "")
 		w.said(comms, "Withdrawn by the asker")
 		w.AwaitView(nina, "modal", func(v slacktest.View) bool { return has(v.Read(), "You have taken back") })
-		w.PressView(nina, home, "Erase what you keep of me", "")
+		w.PressView(nina, home, "Delete my data", "")
 		w.AwaitView(nina, "modal", func(v slacktest.View) bool { return has(v.Read(), "I have erased") })
 		w.AwaitView(nina, "home", func(v slacktest.View) bool { return !has(v.Read(), "C-1") })
 		if n := countWith(w.Messages(w.Direct(nina), nina), "Hello."); n != 1 {
