@@ -59,6 +59,10 @@ type Message struct {
 	// only where it follows up something of From's own; anything else is neither answered
 	// nor kept.
 	Addressed bool
+	// Asking says of a message that is not addressed that it stands in a channel in which
+	// people ask: a question is answered unprompted where the answer is sure, and offered to
+	// comms, to its writer alone, where it is not.
+	Asking bool
 	// Where is the name of the place for comms to read after a claim, such as
 	// "#ward-7"; empty for a private conversation.
 	Where string

@@ -198,7 +198,7 @@ func (t *turn) follows() bool {
 	if t.threaded() != nil || t.askedBack() != nil {
 		return true
 	}
-	if !t.m.In.Thread() || t.known.Last == nil {
+	if (!t.m.In.Thread() || t.known.Last == nil) && (!t.m.Asking || !isQuestion(t.m.Text)) {
 		return false
 	}
 	_, ok := t.thought().Decision.(Answer)

@@ -24,10 +24,26 @@ func carried(words string) bool {
 var asks = regexp.MustCompile(`(?i)\?|^\W*(can|could|may|might|should|shall|do|does|did|is|are|am|was|will|would|what|whats|who|where|when|why|how|which|and (what|how|if|can|who|where)|what about|how about)\b`)
 
 // asksOn tells whether a text that was only overheard may be a question to the bot: it
-// stands in a thread in which the bot has answered its writer, and is put as a question.
+// stands in a thread in which the bot has answered its writer, or in a channel in which
+// people ask, and is put as a question. An emergency there needs no question mark.
 func (t *turn) asksOn() bool {
-	return t.m.In.Thread() && t.known.Last != nil && asks.MatchString(text.Clean(t.m.Text))
+	if t.m.Asking && t.m.Change == "" {
+		return t.b.MayAsk(t.m.Text)
+	}
+	return t.m.In.Thread() && t.known.Last != nil && isQuestion(t.m.Text)
 }
+
+// MayAsk tells whether a text in a channel in which people ask may be for the bot: it is
+// put as a question, or is an emergency. All else there is nothing to it.
+func (b *Bot) MayAsk(said string) bool {
+	if isQuestion(said) {
+		return true
+	}
+	th := b.Think(said)
+	return th.lane() != nil
+}
+
+func isQuestion(said string) bool { return asks.MatchString(text.Clean(said)) }
 
 // unanswered offers to pass on what was said to nobody in a thread and the folder cannot
 // answer. Nothing of it is kept before the press: the button has the words.

@@ -44,6 +44,8 @@ type Config struct {
 	// AnswerPrivately shows the answer to a mention to who asked, and to nobody
 	// else in the channel.
 	AnswerPrivately bool
+	// AskChannels are those in which a question is taken for one without a mention.
+	AskChannels []string
 	// RefuseGuests answers guests of the workspace as it does people of other ones: with
 	// one sentence. Neither is ever a member of comms.
 	RefuseGuests bool

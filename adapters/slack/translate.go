@@ -361,6 +361,8 @@ func (a *Adapter) said(ctx context.Context, e *envelope) (bot.Message, bool) {
 		m.Audience = bot.Shared
 	case change == bot.Deleted:
 		m.Audience, m.Addressed = bot.Shared, false
+	case !called && ev.ThreadTS == "" && change == "" && slices.Contains(a.c.AskChannels, ev.Channel) && !speaksToOthers(ev.Text):
+		m.In, m.Audience, m.Addressed, m.Asking = place(ev.Channel, ev.TS), bot.Shared, false, true
 	case called, ev.ThreadTS == "" && change == "", speaksToOthers(ev.Text):
 		return m, false // it comes as app_mention too, or is not for the bot
 	default:

@@ -133,6 +133,16 @@ func (in *received) overheard() bool {
 	return (in.Type == schema.Message || in.change() != "") && !in.personal() && !in.mentioned() && !in.hasValue()
 }
 
+// callsSomebody tells whether a message mentions anybody.
+func (in *received) callsSomebody() bool {
+	for _, e := range in.Entities {
+		if e.Type == "mention" {
+			return true
+		}
+	}
+	return false
+}
+
 // The types of activities about an earlier message, which the library does not have.
 const (
 	messageUpdate schema.ActivityTypes = "messageUpdate"

@@ -104,7 +104,7 @@ func (a *Adapter) handleActivity(ctx context.Context, r *http.Request, body []by
 		return nil, err
 	}
 	t := newTurn(ctx, a, &in, body)
-	if in.overheard() {
+	if in.overheard() && !t.mayAsk() {
 		a.lookForComms(ctx, &in) // nothing is saved of people who only talk near the bot
 	} else if err := a.savePlaces(ctx, &in); err != nil {
 		// Nothing could be delivered to a place that is not saved: what is committed now

@@ -126,6 +126,7 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 		m.Attached = in.attached()
 	}
 	m.Addressed = !in.overheard()
+	m.Asking = !m.Addressed && t.inAskChannel()
 	if bot.Place(m.In.Lane()) == t.a.Comms() {
 		_, root := connector.SplitThread(in.Conversation.ID)
 		switch {
@@ -146,6 +147,22 @@ func (t *turn) message(*activity.TurnContext) (schema.Activity, error) {
 		return schema.Activity{}, err
 	}
 	return t.reply(activity.MsgOptionText(markdownText(reply.Notice)))
+}
+
+// inAskChannel tells whether a message begins a thread in a channel in which a question
+// needs no mention, and mentions nobody.
+func (t *turn) inAskChannel() bool {
+	_, root := connector.SplitThread(t.in.Conversation.ID)
+	lane := placeOf(t.in.Conversation).Lane()
+	return (root == "" || root == t.in.ID) && t.in.Type == schema.Message && !t.in.callsSomebody() &&
+		slices.ContainsFunc(t.a.c.AskChannels, func(id string) bool { return lane == Name+":"+id })
+}
+
+// mayAsk tells whether a message that mentions nobody may be for the bot all the same, so
+// that its sender and its place have to be known.
+func (t *turn) mayAsk() bool {
+	text, _ := t.in.textAndQuote()
+	return t.inAskChannel() && t.a.bot.MayAsk(text)
 }
 
 // sendAside sends the sender what nobody else may read. In Teams that takes their private

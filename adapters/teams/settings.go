@@ -19,7 +19,8 @@ import (
 // required; Package needs only AppID.
 type Config struct {
 	AppID, AppPassword, TenantID string
-	CommsChannel                 string // 19:…@thread.tacv2; empty: comms work elsewhere
+	CommsChannel                 string   // 19:…@thread.tacv2; empty: comms work elsewhere
+	AskChannels                  []string // those in which a question is taken for one without a mention
 
 	// These differ between clouds. The defaults are those of the public cloud.
 	LoginURL          string
@@ -72,6 +73,9 @@ func (c Config) check() error {
 		need(c.AppID == "" || guid.MatchString(c.AppID), "MICROSOFT_APP_ID is not an application id (a GUID)")
 		need(c.TenantID == "" || len(c.Tenants) > 0 || guid.MatchString(c.TenantID), "MICROSOFT_APP_TENANT_ID is a name: set the tenant's id (a GUID), which activities carry, or TEAMS_TENANTS")
 		need(c.TenantID == "" || tenantName.MatchString(c.TenantID) && !strings.Contains(c.TenantID, ".."), "MICROSOFT_APP_TENANT_ID is not a tenant's id")
+	}
+	for _, id := range c.AskChannels {
+		need(channelID.MatchString(id), "TEAMS_ASK_CHANNELS has ids that look like 19:…@thread.tacv2, with commas between, not %q", id)
 	}
 	need(c.CommsChannel == "" || channelID.MatchString(c.CommsChannel), "TEAMS_COMMS_CHANNEL has to look like 19:…@thread.tacv2: copy the channel's link and take the part after /channel/, with %%3a and %%40 read as : and @")
 	for _, s := range []struct{ name, value string }{{"MICROSOFT_LOGIN_URL", c.LoginURL}, {"BOT_OPENID_METADATA_URL", c.OpenIDMetadataURL}, {"PUBLIC_URL", c.PublicURL}} {

@@ -70,7 +70,7 @@ func newHospital(t *testing.T, transport string) *hospital {
 // settings point a canteen at the two platforms; how Slack reaches it comes on top.
 func (h *hospital) settings() []string {
 	return []string{"DATABASE_URL=" + h.db, "PUBLIC_URL=https://canteen.example.org", "CANTEEN_PACE=1000",
-		"SLACK_BOT_TOKEN=" + h.slack.BotToken, "SLACK_API_URL=" + h.slack.URL, "SLACK_COMMS_CHANNEL=" + slackComms,
+		"SLACK_BOT_TOKEN=" + h.slack.BotToken, "SLACK_API_URL=" + h.slack.URL, "SLACK_COMMS_CHANNEL=" + slackComms, "SLACK_ASK_CHANNELS=CASK", "TEAMS_ASK_CHANNELS=19:ask@thread.tacv2",
 		"MICROSOFT_APP_ID=" + teamstest.AppID, "MICROSOFT_APP_PASSWORD=" + h.teams.Secret, "MICROSOFT_APP_TENANT_ID=" + teamstest.Tenant, "TEAMS_COMMS_CHANNEL=" + teamstest.Channel,
 		"MICROSOFT_LOGIN_URL=" + h.teams.LoginURL(), "BOT_OPENID_METADATA_URL=" + h.teams.MetadataURL(), "BOT_SERVICE_HOSTS=" + h.teams.Host()}
 }

@@ -44,7 +44,7 @@ func (s *settings) platforms(a *app) error {
 	if s.slack() {
 		x, err := slack.New(slack.Config{
 			BotToken: string(s.Slack.BotToken), SigningSecret: string(s.Slack.SigningSecret), AppToken: string(s.Slack.AppToken),
-			CommsChannel: s.Slack.CommsChannel, APIURL: s.Slack.APIURL, AnswerPrivately: s.Slack.PrivateAnswers, RefuseGuests: s.Slack.Guests == "refuse", Urgent: s.Slack.Urgent, PublicURL: s.PublicURL,
+			CommsChannel: s.Slack.CommsChannel, APIURL: s.Slack.APIURL, AskChannels: s.Slack.AskChannels, AnswerPrivately: s.Slack.PrivateAnswers, RefuseGuests: s.Slack.Guests == "refuse", Urgent: s.Slack.Urgent, PublicURL: s.PublicURL,
 			Pace: rate.Limit(s.Pace), Bot: a.bot, Log: a.log, Count: a.metrics.request("slack"),
 		})
 		if err != nil {
@@ -58,7 +58,7 @@ func (s *settings) platforms(a *app) error {
 			places = a.store
 		}
 		x, err := teams.New(teams.Config{
-			AppID: s.Teams.AppID, AppPassword: string(s.Teams.AppPassword), TenantID: s.Teams.TenantID, CommsChannel: s.Teams.CommsChannel,
+			AppID: s.Teams.AppID, AppPassword: string(s.Teams.AppPassword), TenantID: s.Teams.TenantID, CommsChannel: s.Teams.CommsChannel, AskChannels: s.Teams.AskChannels,
 			LoginURL: s.Teams.LoginURL, OpenIDMetadataURL: s.Teams.MetadataURL, TokenIssuer: s.Teams.Issuer, ServiceHosts: s.Teams.ServiceHosts,
 			Tenants: s.Teams.Tenants, Urgent: s.Teams.Urgent, Insecure: s.InsecureTeams, Listen: s.Listen, PublicURL: s.PublicURL,
 			Pace: s.Pace, Bot: a.bot, Store: places, Log: a.log, Count: a.metrics.request("teams"),

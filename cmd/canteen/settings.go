@@ -28,6 +28,7 @@ type settings struct {
 		PrivateAnswers bool     `env:"SLACK_PRIVATE_ANSWERS" help:"Show the answer to a mention to who asked alone ($SLACK_PRIVATE_ANSWERS)."`
 		Guests         string   `env:"SLACK_GUESTS" default:"ask" enum:"ask,refuse" help:"Whether guests of the workspace may ask: ask or refuse ($SLACK_GUESTS)."`
 		Urgent         string   `env:"SLACK_URGENT" placeholder:"WHOM" help:"Whom an urgent card calls: here, channel, nobody, or ids of user groups and people ($SLACK_URGENT)."`
+		AskChannels    []string `env:"SLACK_ASK_CHANNELS" placeholder:"C…" help:"Channels in which a question needs no mention ($SLACK_ASK_CHANNELS)."`
 		OnCall         []string `env:"SLACK_ON_CALL" placeholder:"ID" help:"Who is told, out of hours, that something urgent waits: ids of people or channels ($SLACK_ON_CALL)."`
 		APIURL         string   `env:"SLACK_API_URL" name:"api-url" placeholder:"URL" help:"For GovSlack: https://slack-gov.com/api/."`
 	} `embed:"" prefix:"slack-" group:"Slack"`
@@ -39,6 +40,7 @@ type settings struct {
 		CommsChannel string   `env:"TEAMS_COMMS_CHANNEL" placeholder:"19:…@thread.tacv2" help:"The communications team's channel."`
 		Tenants      []string `env:"TEAMS_TENANTS" help:"Tenants whose people may ask: the bot's own when empty, all with *."`
 		Urgent       []string `env:"TEAMS_URGENT" placeholder:"WHO" help:"Whom of the comms team an urgent card calls: addresses or object ids, or nobody; up to 20 members when empty ($TEAMS_URGENT)."`
+		AskChannels  []string `env:"TEAMS_ASK_CHANNELS" placeholder:"19:…@thread.tacv2" help:"Channels in which a question needs no mention ($TEAMS_ASK_CHANNELS)."`
 		OnCall       []string `env:"TEAMS_ON_CALL" placeholder:"ID" help:"Who is told, out of hours, that something urgent waits: object ids of people who have written to Canteen once ($TEAMS_ON_CALL)."`
 		LoginURL     string   `env:"MICROSOFT_LOGIN_URL" name:"login-url" placeholder:"URL" help:"For sovereign clouds."`
 		MetadataURL  string   `env:"BOT_OPENID_METADATA_URL" name:"metadata-url" placeholder:"URL" help:"For sovereign clouds."`

@@ -41,6 +41,9 @@ var atWard = []string{"nina", "pete", "carol"}
 // inComms are those who read comms' channel.
 var inComms = []string{"carol", "chris"}
 
+// asking is the channel in which a question needs no mention.
+const asking = "in the ask channel"
+
 // stages are the platforms and ways in which Canteen is reached, by name.
 var stages = map[string]func(t *testing.T, h *hospital) stage{
 	"slack by http":   newSlackStage,
@@ -78,7 +81,7 @@ func newSlackStage(t *testing.T, h *hospital) stage {
 	for place, id := range slackPlaces {
 		h.slack.AddChannel(id, "where-"+id, h.slack.BotUser, nina, pete, carol)
 		h.slack.ChangeChannel(id, func(c *slacktest.Channel) {
-			c.Private = place != "in a shared channel"
+			c.Private = place != "in a shared channel" && place != asking
 			c.Shared = place == "in a shared channel"
 		})
 	}
@@ -86,7 +89,7 @@ func newSlackStage(t *testing.T, h *hospital) stage {
 }
 
 // slackPlaces are those beside the ward's open channel.
-var slackPlaces = map[string]string{"in a private channel": "CSECRET", "in a group chat": "GGROUP", "in a shared channel": "CSHARED"}
+var slackPlaces = map[string]string{asking: "CASK", "in a private channel": "CSECRET", "in a group chat": "GGROUP", "in a shared channel": "CSHARED"}
 
 func (s *slackStage) place(who, place string) string {
 	switch place {
@@ -109,6 +112,7 @@ func (s *slackStage) says(who, place, text string, overheard bool) {
 	switch {
 	case place == "to comms": // under the card that they saw
 		thread = s.seen[who].TS
+	case place == asking:
 	case overheard:
 		thread = s.last[who].TS
 		if s.last[who].ThreadTS != "" {
@@ -208,7 +212,7 @@ func newTeamsStage(t *testing.T, h *hospital) stage {
 	return &teamsStage{t: t, h: h, last: map[string]map[string]any{}, seen: map[string]teamstest.Message{}, after: map[string]string{}}
 }
 
-var teamsPlaces = map[string]string{"in the ward": teamsWard, "in a thread": teamsWard, "in a group chat": "19:group@unq.gbl.spaces",
+var teamsPlaces = map[string]string{asking: "19:ask@thread.tacv2", "in the ward": teamsWard, "in a thread": teamsWard, "in a group chat": "19:group@unq.gbl.spaces",
 	"in a private channel": "19:secret@thread.tacv2;messageid=78", "in a shared channel": "19:shared@thread.tacv2;messageid=79"}
 
 func (s *teamsStage) place(who, place string) string {
@@ -236,6 +240,9 @@ func (s *teamsStage) says(who, place, text string, overheard bool) {
 		a = s.h.teams.Mention(p, s.seen[who].Conversation, text)
 	case overheard:
 		a = s.h.teams.Overhear(p, conversation, text)
+		if place == asking { // a message that begins a thread
+			a["conversation"].(map[string]any)["id"] = conversation + ";messageid=" + a["id"].(string)
+		}
 	default:
 		a = s.h.teams.Mention(p, conversation, text)
 	}
