@@ -78,13 +78,13 @@ func (t Thought) read(base *knowledge.Base) string {
 	case Answer:
 		return readAnswer(d.Entry, "")
 	case Likely:
-		return readAnswer(d.Entry, base.Wording("likely", nil))
+		return readAnswer(d.Entry, base.Wording(WordLikely, nil))
 	case Clarify:
 		var titles []string
 		for _, e := range d.Options {
 			titles = append(titles, "- "+e.Title)
 		}
-		return join(base.Wording("clarify", nil), strings.Join(append(titles, "- "+labels["none"]), "\n"))
+		return join(base.Wording(WordClarify, nil), strings.Join(append(titles, "- "+labels["none"]), "\n"))
 	case Signpost:
 		return join(d.Entry.Title, d.Entry.Body)
 	case SmallTalk:
@@ -93,7 +93,7 @@ func (t Thought) read(base *knowledge.Base) string {
 		if d.Topic != nil {
 			return join(d.Topic.Title, d.Topic.Body)
 		}
-		return base.Wording("passed-on", nil)
+		return base.Wording(WordPassedOn, nil)
 	case Language:
 		return d.read(base)
 	case Unread:
@@ -105,7 +105,7 @@ func (t Thought) read(base *knowledge.Base) string {
 // read says that only English is read, first in the language of the text where comms have
 // had that translated.
 func (d Language) read(base *knowledge.Base) string {
-	return join(base.Wording(knowledge.TranslationOf+d.Code, nil), base.Wording("language", nil))
+	return join(base.Translation(d.Code), base.Wording(WordLanguage, nil))
 }
 
 // readAnswer is an entry as a person would read it, below its title a sentence about it.

@@ -152,7 +152,7 @@ func (b *Bot) turn(ctx context.Context, m Message, th *Thought) (Reply, error) {
 			return Reply{}, err
 		}
 		if !ok {
-			return Reply{Notice: b.say("forbidden-comms", nil)}, nil
+			return Reply{Notice: b.say(WordForbiddenComms, nil)}, nil
 		}
 	}
 	if m.Under != "" {
@@ -160,7 +160,7 @@ func (b *Bot) turn(ctx context.Context, m Message, th *Thought) (Reply, error) {
 		case err != nil || !ok && !m.Addressed:
 			return Reply{}, err
 		case !ok:
-			return Reply{Notice: b.say("forbidden-comms", nil)}, nil
+			return Reply{Notice: b.say(WordForbiddenComms, nil)}, nil
 		}
 	}
 	ask := Ask{Keys: m.Keys, Person: m.From.ID, In: m.In, Since: m.At.Add(-conversation)}
@@ -188,7 +188,7 @@ func (b *Bot) turn(ctx context.Context, m Message, th *Thought) (Reply, error) {
 			return Reply{}, nil
 		}
 		if try == 0 && m.Press == nil && m.Change != Deleted && th.lane() == nil && !b.rates.allow(m.From.ID, b.now()) {
-			return Reply{Notice: b.say("slow-down", nil)}, nil
+			return Reply{Notice: b.say(WordSlowDown, nil)}, nil
 		}
 		if err := t.decide(ctx); err != nil {
 			return Reply{}, err
@@ -228,12 +228,12 @@ func (b *Bot) member(ctx context.Context, p PersonID) (bool, error) {
 }
 
 // say is one of the bot's own messages from the folder's wording.
-func (b *Bot) say(name string, with map[string]string) string {
-	return b.folder.Base().Wording(name, with)
+func (b *Bot) say(w Word, with map[string]string) string {
+	return b.folder.Base().Wording(w, with)
 }
 
 // Say is say for adapters: the messages that no turn causes.
-func (b *Bot) Say(name string) string { return b.say(name, nil) }
+func (b *Bot) Say(w Word) string { return b.say(w, nil) }
 
 // Base is the folder that is served now.
 func (b *Bot) Base() *knowledge.Base { return b.folder.Base() }
@@ -244,7 +244,7 @@ func (b *Bot) Think(text string) Thought { return Think(b.Base(), text, b.policy
 // Sentence is what a person reads when Handle failed.
 func (b *Bot) Sentence(err error) string {
 	if errors.Is(err, ErrBusy) {
-		return b.say("busy", nil)
+		return b.say(WordBusy, nil)
 	}
-	return b.say("not-saved", nil)
+	return b.say(WordNotSaved, nil)
 }

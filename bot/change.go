@@ -38,7 +38,7 @@ func (t *turn) edited(ctx context.Context, q Question) error {
 	t.removed(th.Removed)
 	if lane != nil && !x.Urgent {
 		x.Urgent, x.Topic = true, lane.ID
-		t.tellAlone(stepsPost(lane, t.say("already", map[string]string{"Ref": x.Ref.String()})))
+		t.tellAlone(stepsPost(lane, t.say(WordAlready, map[string]string{"Ref": x.Ref.String()})))
 	}
 	x.Text, x.Candidates, x.EditedAt = th.Text, th.Found.Candidates, t.m.At
 	q.Text, q.Candidates = x.Text, x.Candidates
@@ -69,7 +69,7 @@ func (t *turn) deleted() {
 	}
 	if x.State.Pending() {
 		x.State, x.ClosedAt = Closed, t.m.At
-		t.endHolding(x, "withdrawn")
+		t.endHolding(x, WordWithdrawn)
 	}
 	t.event(&x, "deleted", "")
 	t.change(x)
@@ -104,7 +104,7 @@ func (b *Bot) Undelivered(ctx context.Context, d Delivery) error {
 		x.History = append(x.History, Event{At: now, What: "undelivered"})
 		t.change(x)
 		for _, place := range b.comms {
-			t.Deliveries = append(t.Deliveries, Delivery{ID: b.newID(), To: place, Post: t.notice("undelivered", map[string]string{"Ref": x.Ref.String()}), Ref: x.Ref, CreatedAt: now})
+			t.Deliveries = append(t.Deliveries, Delivery{ID: b.newID(), To: place, Post: t.notice(WordUndelivered, map[string]string{"Ref": x.Ref.String()}), Ref: x.Ref, CreatedAt: now})
 		}
 		_, err = b.store.Commit(ctx, t.Turn)
 		if err == nil || !errors.Is(err, ErrConflict) {

@@ -79,7 +79,7 @@ type (
 	// "und".
 	Language struct{ Code string }
 	// Unread is a text that no question can be read from; Wording says so.
-	Unread struct{ Wording string }
+	Unread struct{ Wording Word }
 )
 
 func (Answer) decision() string    { return "answer" }

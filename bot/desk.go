@@ -20,13 +20,13 @@ import (
 func (t *turn) work(ctx context.Context, p Press) error {
 	if t.known.Escalation == nil {
 		if !p.Thumb { // or it is a reaction to something else
-			t.Reply.Notice = t.say("expired", nil)
+			t.Reply.Notice = t.say(WordExpired, nil)
 		}
 		return nil
 	}
 	e := *t.known.Escalation
 	with := map[string]string{"Ref": e.Ref.String(), "Name": plain(name(e.Holder))}
-	refuse := func(wording string) { t.Reply.Notice = t.say(wording, with) }
+	refuse := func(w Word) { t.Reply.Notice = t.say(w, with) }
 	said := text.Clean(limit(p.Fields[FieldText], maxAnswer))
 	switch p.Action {
 	case ActAnswer, ActReuse, ActSend, ActCorrect, ActAskBack, ActNotOurs:
@@ -37,11 +37,11 @@ func (t *turn) work(ctx context.Context, p Press) error {
 	kinds = slices.DeleteFunc(kinds, func(k string) bool { return k == KindPhone || k == KindEmail })
 	missing := func() bool {
 		if said == "" {
-			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
+			t.Reply.Errors = map[string]string{FieldText: t.say(WordFieldEmpty, nil)}
 		} else if utf8.RuneCountInString(p.Fields[FieldText]) > maxAnswer {
-			t.Reply.Errors = map[string]string{FieldText: t.say("field-long", map[string]string{"Count": strconv.Itoa(maxAnswer)})}
+			t.Reply.Errors = map[string]string{FieldText: t.say(WordFieldLong, map[string]string{"Count": strconv.Itoa(maxAnswer)})}
 		} else if len(kinds) > 0 {
-			t.Reply.Errors = map[string]string{FieldText: t.say("field-identifiers", map[string]string{"Kinds": strings.Join(kinds, ", ")})}
+			t.Reply.Errors = map[string]string{FieldText: t.say(WordFieldIdentifiers, map[string]string{"Kinds": strings.Join(kinds, ", ")})}
 		}
 		return t.Reply.Errors != nil
 	}
@@ -49,36 +49,36 @@ func (t *turn) work(ctx context.Context, p Press) error {
 	// Who was too late keeps the form, with what they wrote in it.
 	tooLate := func() {
 		if said != "" {
-			t.Reply.Errors = map[string]string{FieldText: t.say("answered-already", with)}
+			t.Reply.Errors = map[string]string{FieldText: t.say(WordAnsweredAlready, with)}
 			return
 		}
-		refuse("answered-already")
+		refuse(WordAnsweredAlready)
 	}
 	switch p.Action {
 	case ActClaim:
 		if !open {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		if e.Holder.ID == t.m.From.ID {
 			return nil
 		}
 		if e.Holder.ID != "" {
-			refuse("claimed-already")
+			refuse(WordClaimedAlready)
 			return nil
 		}
 		t.hold(&e, t.m.From)
 		t.event(&e, "claimed", "")
 	case ActGiveBack:
 		if !open || e.Holder.ID == "" {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		e.State, e.Holder = Open, Person{}
 		t.event(&e, "given-back", "")
 	case ActAssign:
 		if !open {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		to := Person{ID: PersonID(p.Fields[FieldPerson]), Name: oneLine(text.Clean(limit(p.Fields[FieldPersonName], 100)))}
@@ -87,7 +87,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return err
 		}
 		if !ok {
-			t.Reply.Errors = map[string]string{FieldPerson: t.say("not-a-member", nil)}
+			t.Reply.Errors = map[string]string{FieldPerson: t.say(WordNotAMember, nil)}
 			return nil
 		}
 		t.hold(&e, to)
@@ -101,19 +101,19 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		t.answered(&e, said, "")
-		t.toAsker(&e, t.relayPost(e, "relay-answer", said))
+		t.toAsker(&e, t.relayPost(e, WordRelayAnswer, said))
 		if p.Action == ActSend {
-			t.Reply.Notice = t.say("sent", with)
+			t.Reply.Notice = t.say(WordSent, with)
 		}
 	case ActKeep:
-		refuse("kept-among-comms")
+		refuse(WordKeptAmongComms)
 		return nil
 	case ActCorrect:
 		if missing() {
 			return nil
 		}
 		if e.Answer == "" {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		if draft, ok := t.base.Draft(e.Entry); ok && e.promoted() && p.Fields[FieldPlace] == PlaceEntry && draft.Body != said {
@@ -124,11 +124,11 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		e.Answer, e.AnsweredBy = said, t.m.From
 		t.event(&e, "corrected", said)
-		t.toAsker(&e, t.relayPost(e, "relay-correction", said))
+		t.toAsker(&e, t.relayPost(e, WordRelayCorrection, said))
 	case ActUseEntry:
 		entry, ok := t.base.Entry(p.Fields[FieldEntry])
 		if !ok || entry.Route == knowledge.Comms || entry.Route == knowledge.SmallTalk {
-			t.Reply.Errors = map[string]string{FieldEntry: t.say("field-entry", nil)}
+			t.Reply.Errors = map[string]string{FieldEntry: t.say(WordFieldEntry, nil)}
 			return nil
 		}
 		if !open {
@@ -137,7 +137,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		t.answered(&e, entry.Body, entry.ID)
 		post := t.entryPost(entry, e.Question)
-		post.Note = t.say("relay-entry", with)
+		post.Note = t.say(WordRelayEntry, with)
 		post.Buttons = t.answerButtons(e.Ref)
 		t.toAsker(&e, post)
 	case ActAskBack:
@@ -153,7 +153,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		e.State = Waiting
 		t.event(&e, "asked-back", said)
-		post := t.relayPost(e, "relay-question", said)
+		post := t.relayPost(e, WordRelayQuestion, said)
 		post.Buttons = []Button{t.replyButton(e.Ref), {Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 		t.toAsker(&e, post)
 	case ActNotOurs:
@@ -166,24 +166,24 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
 		t.event(&e, "not-ours", said)
-		t.endHolding(e, "dealt-with")
-		post := t.relayPost(e, "relay-not-ours", said)
+		t.endHolding(e, WordDealtWith)
+		post := t.relayPost(e, WordRelayNotOurs, said)
 		post.Buttons = nil
 		t.toAsker(&e, post)
 	case ActFalse:
 		if !open || !e.Urgent {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
 		t.event(&e, "false-alarm", "")
-		t.endHolding(e, "dealt-with")
-		post := t.relayPost(e, "relay-false-alarm", t.say("false-alarm", with))
+		t.endHolding(e, WordDealtWith)
+		post := t.relayPost(e, WordRelayFalseAlarm, t.say(WordFalseAlarm, with))
 		post.Buttons = nil
 		t.toAsker(&e, post)
 	case ActClose:
 		if e.State != Answered {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
@@ -193,12 +193,12 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		if !e.wasHarmless() {
-			refuse("done-already")
+			refuse(WordDoneAlready)
 			return nil
 		}
 		lane, ok := t.base.Entry(e.Topic)
 		if !ok || lane.Lane() == "" {
-			refuse("expired")
+			refuse(WordExpired)
 			return nil
 		}
 		from := fmt.Sprintf("%s, false alarm of %s", e.Ref, t.m.At.Format("2 January 2006"))
@@ -206,7 +206,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return t.notWritten(err, FieldText)
 		}
 		t.event(&e, "learnt", "")
-		t.Reply.Notice = t.say("learnt", nil)
+		t.Reply.Notice = t.say(WordLearnt, nil)
 	case ActPromote:
 		return t.promote(ctx, e, p)
 	}
@@ -234,7 +234,7 @@ func (t *turn) answered(e *Escalation, text, entry string) {
 	}
 	e.State, e.Answer, e.Entry, e.AnsweredBy, e.AnsweredAt = Answered, text, entry, t.m.From, t.m.At
 	t.event(e, "answered", text)
-	t.endHolding(*e, "dealt-with")
+	t.endHolding(*e, WordDealtWith)
 }
 
 func (t *turn) replyButton(r Ref) Button {
@@ -247,9 +247,9 @@ func (t *turn) answerButtons(r Ref) []Button {
 }
 
 // relayPost carries comms' words to the asker, under their own question.
-func (t *turn) relayPost(e Escalation, wording, text string) Post {
+func (t *turn) relayPost(e Escalation, w Word, text string) Post {
 	with := map[string]string{"Ref": e.Ref.String(), "Comms": t.base.Local().Comms.Name}
-	return Post{Kind: KindRelay, Title: t.say(wording, with), Quote: limit(e.Text, 300), Text: text, Buttons: t.answerButtons(e.Ref)}
+	return Post{Kind: KindRelay, Title: t.say(w, with), Quote: limit(e.Text, 300), Text: text, Buttons: t.answerButtons(e.Ref)}
 }
 
 var slugPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
@@ -288,24 +288,24 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	}
 	errs := map[string]string{}
 	if asked, of := t.askedAlready(entry); of != nil {
-		errs[FieldAskedAs] = t.say("field-phrasing", map[string]string{"Question": plain(asked), "Title": of.Title})
+		errs[FieldAskedAs] = t.say(WordFieldPhrasing, map[string]string{"Question": plain(asked), "Title": of.Title})
 	}
 	for field, s := range map[string]string{FieldTitle: entry.Title, FieldText: entry.Body, FieldAskedAs: strings.Join(entry.Phrasings, "\n"), FieldSlug: entry.ID} {
 		if s == "" {
-			errs[field] = t.say("field-empty", nil)
+			errs[field] = t.say(WordFieldEmpty, nil)
 		} else if _, kinds := Redact(s); len(kinds) > 0 {
-			errs[field] = t.say("field-identifiers", map[string]string{"Kinds": strings.Join(kinds, ", ")})
+			errs[field] = t.say(WordFieldIdentifiers, map[string]string{"Kinds": strings.Join(kinds, ", ")})
 		}
 	}
 	if entry.ID != "" && !slugPattern.MatchString(entry.ID) {
-		errs[FieldSlug] = t.say("field-id", nil)
+		errs[FieldSlug] = t.say(WordFieldID, nil)
 	}
 	if old, ok := t.base.Draft(entry.ID); ok {
 		entry.Facts, entry.SeeAlso = old.Facts, old.SeeAlso
 		// An earlier try of this same press may have saved it already.
 		saved := old.Title == entry.Title && old.Body == entry.Body
 		if old.Route != knowledge.Comms && e.Entry != entry.ID && !saved {
-			errs[FieldSlug] = t.say("field-taken", map[string]string{"Title": old.Title})
+			errs[FieldSlug] = t.say(WordFieldTaken, map[string]string{"Title": old.Title})
 		}
 	}
 	if len(errs) > 0 {
@@ -318,7 +318,7 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 			return t.notWritten(err, FieldSlug)
 		}
 		if len(taken) > 0 {
-			t.Reply.Errors = map[string]string{FieldSure: t.say("field-takes", map[string]string{"Reason": strings.Join(taken, ", ")})}
+			t.Reply.Errors = map[string]string{FieldSure: t.say(WordFieldTakes, map[string]string{"Reason": strings.Join(taken, ", ")})}
 			return nil
 		}
 	}
@@ -336,7 +336,7 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	if err != nil {
 		return err
 	}
-	t.Reply.Notice = t.say("promoted", map[string]string{"Title": entry.Title, "Count": fmt.Sprint(n)})
+	t.Reply.Notice = t.say(WordPromoted, map[string]string{"Title": entry.Title, "Count": fmt.Sprint(n)})
 	return nil
 }
 
@@ -394,9 +394,9 @@ func (t *turn) notWritten(err error, readOnly string) error {
 	var problems knowledge.Problems
 	switch {
 	case errors.Is(err, knowledge.ErrReadOnly):
-		t.Reply.Errors = map[string]string{readOnly: t.say("read-only", nil)}
+		t.Reply.Errors = map[string]string{readOnly: t.say(WordReadOnly, nil)}
 	case errors.As(err, &problems):
-		t.Reply.Errors = map[string]string{FieldText: t.say("field-problems", map[string]string{"Reason": problems[0].Message})}
+		t.Reply.Errors = map[string]string{FieldText: t.say(WordFieldProblems, map[string]string{"Reason": problems[0].Message})}
 	default:
 		return err
 	}
@@ -447,7 +447,7 @@ func (t *turn) offer(ctx context.Context, from Escalation) (int, error) {
 		n++
 		e.Entry = entry.ID
 		post := t.entryPost(entry, e.Question)
-		post.Note = t.say("offer", map[string]string{"Ref": e.Ref.String()})
+		post.Note = t.say(WordOffer, map[string]string{"Ref": e.Ref.String()})
 		post.Buttons = t.answerButtons(e.Ref)[:1]
 		t.event(&e, "offered", entry.ID)
 		t.toAsker(&e, post)

@@ -64,9 +64,9 @@ func (b *Bot) Unsaved(ctx context.Context, m Message, cause error) (Reply, error
 // have it; its error goes on, so that the platform sends the message again and comms
 // get it when the store is back.
 func (b *Bot) unsaved(ctx context.Context, m Message, lane *knowledge.Entry, cause error) (Reply, error) {
-	note := "private-note"
+	note := WordPrivateNote
 	if lane.Route == knowledge.Urgent {
-		note = "not-passed-on"
+		note = WordNotPassedOn
 	}
 	p := stepsPost(lane, b.say(note, nil))
 	b.log.Error("the steps of a lane are sent, and nothing is saved", "adapter", m.From.ID.Adapter(), "error", cause)

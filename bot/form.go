@@ -19,7 +19,7 @@ import (
 // ErrForbidden or ErrNotFound where the press is not this person's to make.
 func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	if p.Action == ActHandOff {
-		return Form{Title: "Pass it on", Submit: "Pass it on", Press: p, Intro: b.say("form-hand-off", nil),
+		return Form{Title: "Pass it on", Submit: "Pass it on", Press: p, Intro: b.say(WordFormHandOff, nil),
 			Fields: []Field{{Name: FieldText, Label: "What happened", Hint: "Leave out names and details of patients.", Kind: Area, Max: 3000}}}, nil
 	}
 	if p.Action.comms() {
@@ -42,7 +42,7 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	if !p.Action.comms() && e.Asker.ID != from.ID {
 		return Form{}, ErrForbidden
 	}
-	quote := b.say("form-question", map[string]string{"Question": plain(limit(e.Text, 500)), "Ref": e.Ref.String()})
+	quote := b.say(WordFormQuestion, map[string]string{"Question": plain(limit(e.Text, 500)), "Ref": e.Ref.String()})
 	area := func(label, value string) []Field {
 		return []Field{{Name: FieldText, Label: label, Kind: Marked, Value: value, Max: 3000}}
 	}
@@ -50,7 +50,7 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 	f.Press.Fields = nil
 	switch p.Action {
 	case ActReply:
-		f.Title, f.Intro, f.Fields = "Reply to comms", b.say("form-reply", map[string]string{"Question": plain(lastAsked(e))}), area("Your reply", "")
+		f.Title, f.Intro, f.Fields = "Reply to comms", b.say(WordFormReply, map[string]string{"Question": plain(lastAsked(e))}), area("Your reply", "")
 	case ActAnswer:
 		f.Title, f.Fields = "Answer "+e.Ref.String(), area("Answer", "")
 	case ActCorrect:
@@ -88,7 +88,7 @@ func (b *Bot) Form(ctx context.Context, p Press, from Person) (Form, error) {
 		f.Fields = []Field{{Name: FieldPerson, Label: "To", Kind: People}}
 	case ActHarmless:
 		f.Title, f.Submit = "No emergency", "Save"
-		f.Intro, f.Fields = b.say("form-harmless", nil), []Field{{Name: FieldText, Label: "Words that are no emergency", Kind: Line, Value: limit(oneLine(e.Text), maxHarmless), Max: maxHarmless}}
+		f.Intro, f.Fields = b.say(WordFormHarmless, nil), []Field{{Name: FieldText, Label: "Words that are no emergency", Kind: Line, Value: limit(oneLine(e.Text), maxHarmless), Max: maxHarmless}}
 	case ActPromote:
 		f.Title, f.Submit = "Add to the FAQ", "Add"
 		f.Intro, f.Fields = b.promoteFields(e)
@@ -114,7 +114,7 @@ const maxTicks = 8
 func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 	base := b.Base()
 	title := titleOf(e)
-	intro := b.say("form-promote", nil)
+	intro := b.say(WordFormPromote, nil)
 	found := base.Index().Rank(e.Text, maxCandidates)
 	var near []string
 	for _, c := range found.Candidates {
@@ -123,7 +123,7 @@ func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 		}
 	}
 	if len(near) > 0 {
-		intro = join(intro, b.say("form-promote-near", nil), strings.Join(near, "\n"))
+		intro = join(intro, b.say(WordFormPromoteNear, nil), strings.Join(near, "\n"))
 	}
 	fields := []Field{
 		{Name: FieldTitle, Label: "Title", Hint: "A short statement, not a question.", Kind: Line, Value: title, Max: 120},
@@ -145,7 +145,7 @@ func (b *Bot) promoteFields(e Escalation) (string, []Field) {
 			{Label: "A new entry, for the questions above alone", Value: placeNew},
 			{Label: limit(fmt.Sprintf("In the place of “%s”", topic.Title), 70), Value: placeTopic},
 		}})
-		intro = join(intro, b.say("form-promote-topic", map[string]string{"Title": plain(topic.Title), "Count": strconv.Itoa(len(topic.AskedAs())), "Reason": bulletsOf(alike(e.Text, topic.AskedAs(), 4))}))
+		intro = join(intro, b.say(WordFormPromoteTopic, map[string]string{"Title": plain(topic.Title), "Count": strconv.Itoa(len(topic.AskedAs())), "Reason": bulletsOf(alike(e.Text, topic.AskedAs(), 4))}))
 	}
 	return intro, append(fields, Field{Name: FieldSlug, Label: "Where it is kept", Hint: "For example, answers/filming-at-work.", Kind: Line, Value: "answers/" + slug(title), Max: 120},
 		Field{Name: FieldSure, Label: "Questions of other entries", Hint: "If it would take some, they are listed here before it is saved.", Kind: Many, Optional: true,

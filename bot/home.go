@@ -46,7 +46,7 @@ const (
 // Home draws a person's home page. It is a read.
 func (b *Bot) Home(ctx context.Context, p PersonID) (Home, error) {
 	base := b.Base()
-	h := Home{Privacy: join(b.say("urgent-help", nil), b.say("privacy", nil))}
+	h := Home{Privacy: join(b.say(WordUrgentHelp, nil), b.say(WordPrivacy, nil))}
 	show := func(e *knowledge.Entry) Button {
 		return Button{Label: e.Title, Press: Press{Action: ActShow, Entry: e.ID}}
 	}

@@ -31,7 +31,7 @@ func (b *Bot) Remind(ctx context.Context) error {
 		e.RemindedAt = now
 		e.History = append(e.History, Event{At: now, What: "reminded", Text: what})
 		t := Turn{At: now, Escalations: []Escalation{e}}
-		post := Post{Kind: KindNotice, Text: base.Wording("remind-"+what, map[string]string{"Ref": e.Ref.String(), "Time": workingSpan(waited)}), Urgent: what == urgent}
+		post := Post{Kind: KindNotice, Text: base.Wording(reminders[what], map[string]string{"Ref": e.Ref.String(), "Time": workingSpan(waited)}), Urgent: what == urgent}
 		places := b.comms
 		if what == onCall {
 			places = b.onCall
@@ -65,7 +65,7 @@ func (b *Bot) ReportProblems(ctx context.Context, problems knowledge.Problems) e
 	}
 	sum := sha256.Sum256([]byte(problems.Error()))
 	t := Turn{Keys: []string{fmt.Sprintf("folder/%s/%x", now.Format(time.DateOnly), sum[:8])}, At: now}
-	post := Post{Kind: KindNotice, Text: b.say("folder-problems", map[string]string{"Reason": list})}
+	post := Post{Kind: KindNotice, Text: b.say(WordFolderProblems, map[string]string{"Reason": list})}
 	for _, place := range b.comms {
 		t.Deliveries = append(t.Deliveries, Delivery{ID: b.newID(), To: place, Post: post, CreatedAt: now})
 	}
@@ -82,6 +82,14 @@ const (
 	urgent     = "urgent"
 	onCall     = "on-call"
 )
+
+// reminders are what is said when one is passed.
+var reminders = map[string]Word{
+	unclaimed:  WordRemindUnclaimed,
+	unanswered: WordRemindUnanswered,
+	urgent:     WordRemindUrgent,
+	onCall:     WordRemindOnCall,
+}
 
 // urgentEvery is how much working time goes by between two reminders of an urgent
 // escalation that nobody has claimed.

@@ -21,11 +21,11 @@ var labels = map[string]string{
 
 func (t *turn) label(name string) string { return labels[name] }
 
-func (t *turn) say(name string, with map[string]string) string { return t.base.Wording(name, with) }
+func (t *turn) say(w Word, with map[string]string) string { return t.base.Wording(w, with) }
 
 // notice is a sentence of the bot's own.
-func (t *turn) notice(name string, with map[string]string, buttons ...Button) Post {
-	return Post{Kind: KindNotice, Text: t.say(name, with), Buttons: buttons}
+func (t *turn) notice(w Word, with map[string]string, buttons ...Button) Post {
+	return Post{Kind: KindNotice, Text: t.say(w, with), Buttons: buttons}
 }
 
 // tell shows a post to who wrote, in the request or where they wrote, and gives
@@ -88,9 +88,9 @@ func (t *turn) unkept() {
 
 // greet adds, once for each person, what is kept of what they write.
 func (t *turn) greet(p Post) Post {
-	if len(t.m.Attached) > 0 && !t.saidUnseen && p.Text != t.say("cannot-see", nil) {
+	if len(t.m.Attached) > 0 && !t.saidUnseen && p.Text != t.say(WordCannotSee, nil) {
 		t.saidUnseen = true
-		p.Note = join(t.say("cannot-see-too", nil), p.Note)
+		p.Note = join(t.say(WordCannotSeeToo, nil), p.Note)
 	}
 	if c := t.known.Contact; t.hidden || c != nil && !c.FirstAt.IsZero() || t.Person != nil && !t.Person.FirstAt.IsZero() {
 		return p
@@ -102,14 +102,14 @@ func (t *turn) greet(p Post) Post {
 		}
 	}
 	t.Person.FirstAt = t.m.At
-	p.Note = join(p.Note, t.say("first-contact", nil))
+	p.Note = join(p.Note, t.say(WordFirstContact, nil))
 	return p
 }
 
 // removed tells who wrote, and nobody else, which identifiers were taken out.
 func (t *turn) removed(kinds []string) {
 	if len(kinds) > 0 {
-		t.tellAlone(t.notice("removed", map[string]string{"Kinds": strings.Join(kinds, ", ")}))
+		t.tellAlone(t.notice(WordRemoved, map[string]string{"Kinds": strings.Join(kinds, ", ")}))
 	}
 }
 
@@ -158,7 +158,7 @@ func join(parts ...string) string {
 func (t *turn) entryPost(e *knowledge.Entry, q QuestionID) Post {
 	p := Post{Kind: KindAnswer, Title: e.Title, Text: e.Body, Since: e.Since, Source: SourceName(e.Source), Entry: e.ID}
 	if e.Route == knowledge.Comms {
-		p.Text = join(p.Text, t.say("not-covered", nil))
+		p.Text = join(p.Text, t.say(WordNotCovered, nil))
 	}
 	for _, id := range e.SeeAlso {
 		if r, ok := t.base.Entry(id); ok && r.Lane() == "" && len(p.Related) < maxRelated {
@@ -204,18 +204,15 @@ func (t *turn) answerPost(q Question, e *knowledge.Entry) Post {
 // likelyPost shows an entry that is likely the answer, and what else may be meant.
 func (t *turn) likelyPost(q Question, d Likely) Post {
 	p := t.answerPost(q, d.Entry)
-	p.Text, p.Related = join(t.say("likely", nil), p.Text), nil
+	p.Text, p.Related = join(t.say(WordLikely, nil), p.Text), nil
 	for _, e := range d.Options {
 		p.Options = append(p.Options, Button{Label: e.Title, Press: Press{Action: ActChoose, Question: q.ID, Entry: e.ID}})
 	}
 	return p
 }
 
-func (t *turn) clarifyPost(q Question, options []*knowledge.Entry, wording string) Post {
-	if len(options) == 0 {
-		wording += "-none"
-	}
-	p := Post{Kind: KindClarify, Text: t.say(wording, nil)}
+func (t *turn) clarifyPost(q Question, options []*knowledge.Entry, w Word) Post {
+	p := Post{Kind: KindClarify, Text: t.say(w, nil)}
 	for _, e := range options {
 		p.Options = append(p.Options, Button{Label: e.Title, Press: Press{Action: ActChoose, Question: q.ID, Entry: e.ID}})
 	}
@@ -235,29 +232,29 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 		return Post{}, err
 	}
 	with := map[string]string{"Ref": e.Ref.String(), "Promise": promise}
-	p := Post{Kind: KindHolding, Text: t.say("holding", with)}
+	p := Post{Kind: KindHolding, Text: t.say(WordHolding, with)}
 	switch {
 	case e.Urgent && topic != nil:
-		note := "urgent-note"
+		note := WordUrgentNote
 		if !t.base.Local().Open(t.m.At) {
-			note = "urgent-unseen"
+			note = WordUrgentUnseen
 		}
 		p = stepsPost(topic, t.say(note, with))
 	case e.Pressed && topic == nil:
-		p.Text = t.say("holding-topic", with)
+		p.Text = t.say(WordHoldingTopic, with)
 	case topic != nil:
-		p.Title, p.Text = topic.Title, join(topic.Body, t.say("holding-topic", with))
+		p.Title, p.Text = topic.Title, join(topic.Body, t.say(WordHoldingTopic, with))
 	}
 	switch {
 	case e.Anonymous && e.Audience == Shared:
-		p.Note = join(p.Note, t.say("anonymous-open", with))
+		p.Note = join(p.Note, t.say(WordAnonymousOpen, with))
 	case e.Anonymous:
-		p.Note = join(p.Note, t.say("anonymous", with))
+		p.Note = join(p.Note, t.say(WordAnonymous, with))
 	case e.Audience == Shared && !e.Urgent:
-		p.Note = t.say("open-channel", with)
+		p.Note = t.say(WordOpenChannel, with)
 	}
 	if !e.Urgent {
-		p.Note = join(p.Note, t.say("urgent-help", nil))
+		p.Note = join(p.Note, t.say(WordUrgentHelp, nil))
 	}
 	p.Buttons = []Button{{Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 	if e.Urgent && e.Topic != "" {
@@ -276,11 +273,11 @@ func stepsPost(lane *knowledge.Entry, note string) Post {
 
 // endHolding makes the message that promised an answer say what came of it,
 // without its buttons. It tells whether there is one that can be changed.
-func (t *turn) endHolding(e Escalation, wording string) bool {
+func (t *turn) endHolding(e Escalation, w Word) bool {
 	if e.Holding == "" {
 		return false
 	}
-	p := t.notice(wording, map[string]string{"Ref": e.Ref.String()})
+	p := t.notice(w, map[string]string{"Ref": e.Ref.String()})
 	if topic, ok := t.base.Entry(e.Topic); ok && e.Urgent {
 		p = stepsPost(topic, p.Text)
 	}
@@ -304,7 +301,7 @@ func (t *turn) promise(ctx context.Context) (string, error) {
 	local := t.base.Local()
 	var parts []string
 	if !local.Open(t.m.At) {
-		parts = append(parts, t.say("out-of-hours", map[string]string{"Hours": local.Hours.String()}))
+		parts = append(parts, t.say(WordOutOfHours, map[string]string{"Hours": local.Hours.String()}))
 	}
 	parts = append(parts, local.ReplyPromise)
 	usual, err := t.b.measured(ctx, t.m.At)
@@ -312,7 +309,7 @@ func (t *turn) promise(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if usual != "" {
-		parts = append(parts, t.say("measured", map[string]string{"Time": usual}))
+		parts = append(parts, t.say(WordMeasured, map[string]string{"Time": usual}))
 	}
 	return strings.Join(parts, " "), nil
 }

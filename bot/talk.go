@@ -75,7 +75,7 @@ func (t *turn) heard(ctx context.Context) error {
 	}
 	if d, ok := th.Decision.(Unread); ok {
 		if len(t.m.Attached) > 0 {
-			d.Wording = "cannot-see"
+			d.Wording = WordCannotSee
 		}
 		t.tell(t.notice(d.Wording, nil))
 		return nil
@@ -106,7 +106,7 @@ func (t *turn) keptBack(th Thought) bool {
 		return false
 	}
 	t.hidden = true
-	t.tellAlone(t.notice("quiet", nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
+	t.tellAlone(t.notice(WordQuiet, nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
 	return true
 }
 
@@ -139,7 +139,7 @@ func (t *turn) summoned(ctx context.Context, th Thought) (bool, error) {
 		}
 		t.hidden = true
 		t.count("signpost", lane.ID)
-		p := stepsPost(lane, t.say("private-note", nil))
+		p := stepsPost(lane, t.say(WordPrivateNote, nil))
 		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: lane.ID}, Form: true}}
 		t.tellAlone(p)
 		return true, nil
@@ -148,13 +148,13 @@ func (t *turn) summoned(ctx context.Context, th Thought) (bool, error) {
 	case Answer, Likely, Clarify, Signpost:
 		said := above
 		if said.Text, said.Removed = th.Text, nil; said.Text == "" {
-			said.Text = t.say("asked-above", nil) // for comms, should it go to them
+			said.Text = t.say(WordAskedAbove, nil) // for comms, should it go to them
 		}
 		return true, t.carryOut(ctx, t.question(said), said)
 	case Unread, SmallTalk, Language:
 		return false, nil
 	}
-	t.offerToPassOn("cannot-answer-above", above.Text)
+	t.offerToPassOn(WordCannotAnswerAbove, above.Text)
 	return true, nil
 }
 
@@ -222,7 +222,7 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 	case Answer:
 		p := t.answerPost(q, d.Entry)
 		if e := t.askedBack(); e != nil { // it may have been meant for comms
-			p.Note = t.say("waiting-for-you", map[string]string{"Ref": e.Ref.String()})
+			p.Note = t.say(WordWaitingForYou, map[string]string{"Ref": e.Ref.String()})
 			p.Buttons = append(p.Buttons, t.replyButton(e.Ref))
 		}
 		q.Message = t.put(q.Message, p)
@@ -231,7 +231,7 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 		q.Message = t.put(q.Message, t.likelyPost(q, d))
 	case Clarify:
 		q.Options = ids(d.Options)
-		q.Message = t.put(q.Message, t.clarifyPost(q, d.Options, "clarify"))
+		q.Message = t.put(q.Message, t.clarifyPost(q, d.Options, WordClarify))
 	case Signpost:
 		q.Message = t.put(q.Message, t.answerPost(q, d.Entry))
 	case Language:
@@ -259,7 +259,7 @@ func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
 		return t.escalate(ctx, q, e, true)
 	}
 	t.hidden = true
-	p := stepsPost(e, t.say("private-note", nil))
+	p := stepsPost(e, t.say(WordPrivateNote, nil))
 	if e.Handoff {
 		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: e.ID}, Form: true}}
 	}
@@ -290,7 +290,7 @@ func (t *turn) typed(q Question) Question {
 			titles = append(titles, "- "+plain(e.Title))
 		}
 	}
-	t.update(q.Message, Post{Kind: KindClarify, Text: join(t.say("clarify", nil), strings.Join(titles, "\n"))})
+	t.update(q.Message, Post{Kind: KindClarify, Text: join(t.say(WordClarify, nil), strings.Join(titles, "\n"))})
 	q.Message = ""
 	return q
 }
@@ -324,13 +324,13 @@ func (t *turn) askedBack() *Escalation {
 func (t *turn) add(e Escalation, th Thought) error {
 	t.removed(th.Removed)
 	e.Additions = append(e.Additions, th.Text)
-	what := "added"
+	what, said := "added", WordAdded
 	if e.State == Waiting {
-		e.State, what = Claimed, "replied"
+		e.State, what, said = Claimed, "replied", WordReplied
 	}
 	t.event(&e, what, th.Text)
 	t.change(e)
-	t.tell(t.notice(what, map[string]string{"Ref": e.Ref.String()}))
+	t.tell(t.notice(said, map[string]string{"Ref": e.Ref.String()}))
 	return nil
 }
 
@@ -342,7 +342,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	for _, e := range t.known.Mine {
 		if e.State.Pending() && sameText(e.Text, q.Text) {
 			q.Ref = e.Ref
-			p := t.notice("already", map[string]string{"Ref": e.Ref.String()})
+			p := t.notice(WordAlready, map[string]string{"Ref": e.Ref.String()})
 			if urgent {
 				p = stepsPost(topic, p.Text)
 			}
@@ -427,7 +427,7 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 		return t.show(p)
 	case ActGreet:
 		if c := t.known.Contact; c == nil || c.FirstAt.IsZero() {
-			t.tell(Post{Kind: KindSmallTalk, Text: t.say("greeting", nil)})
+			t.tell(Post{Kind: KindSmallTalk, Text: t.say(WordGreeting, nil)})
 		}
 		return nil
 	case ActHandOff:
@@ -447,11 +447,11 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 		return t.thumbs(ctx, p)
 	}
 	if q == nil {
-		t.Reply.Notice = t.say("expired", nil)
+		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
 	if q.Asker.ID != t.m.From.ID {
-		t.Reply.Notice = t.say("forbidden", nil)
+		t.Reply.Notice = t.say(WordForbidden, nil)
 		return nil
 	}
 	switch p.Action {
@@ -464,7 +464,7 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	case ActAskComms, ActNone:
 		return t.toComms(ctx, *q, p)
 	}
-	t.Reply.Notice = t.say("expired", nil)
+	t.Reply.Notice = t.say(WordExpired, nil)
 	return nil
 }
 
@@ -497,7 +497,7 @@ func (t *turn) feedback(q *Question, p Press) bool {
 	t.removed(t.read.Removed)
 	t.count("feedback", "", "words")
 	for _, place := range t.b.comms {
-		post := t.notice("feedback", map[string]string{"Title": plain(about)})
+		post := t.notice(WordFeedback, map[string]string{"Title": plain(about)})
 		post.Quote = t.read.Text
 		t.Deliveries = append(t.Deliveries, Delivery{ID: t.b.newID(), To: place, Post: post, CreatedAt: t.m.At})
 	}
@@ -520,7 +520,7 @@ func (t *turn) thumbs(ctx context.Context, p Press) error {
 // offered, was right for.
 func (t *turn) toComms(ctx context.Context, q Question, p Press) error {
 	if q.Ref != 0 {
-		t.Reply.Notice = t.say("already", map[string]string{"Ref": q.Ref.String()})
+		t.Reply.Notice = t.say(WordAlready, map[string]string{"Ref": q.Ref.String()})
 		return nil
 	}
 	q.Feedback, q.Options = string(p.Action), nil
@@ -540,7 +540,7 @@ func (t *turn) toComms(ctx context.Context, q Question, p Press) error {
 func (t *turn) show(p Press) error {
 	e, ok := t.base.Entry(p.Entry)
 	if !ok || e.Lane() != "" {
-		t.Reply.Notice = t.say("expired", nil)
+		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
 	t.count("shown", e.ID)
@@ -556,7 +556,7 @@ func (t *turn) show(p Press) error {
 func (t *turn) choose(ctx context.Context, q Question, id string) error {
 	e, ok := t.base.Entry(id)
 	if !ok || !slices.Contains(q.Options, id) {
-		t.Reply.Notice = t.say("expired", nil)
+		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
 	q.Options, q.Entry, q.Feedback = nil, e.ID, "chose"
@@ -586,13 +586,17 @@ func (t *turn) notMeant(q Question) error {
 	q.Options = ids(options)
 	q.Feedback = "not-meant"
 	t.count("feedback", wrong, q.Feedback)
-	t.present(&q, t.clarifyPost(q, options, "not-meant"), false)
+	sorry := WordNotMeant
+	if len(options) == 0 {
+		sorry = WordNotMeantNone
+	}
+	t.present(&q, t.clarifyPost(q, options, sorry), false)
 	return nil
 }
 
 // helped records that an answer was right and takes its buttons away.
 func (t *turn) helped(q Question) error {
-	t.Reply.Notice = t.say("helped", nil)
+	t.Reply.Notice = t.say(WordHelped, nil)
 	if q.Feedback == "helped" {
 		return nil
 	}
@@ -616,7 +620,7 @@ func (t *turn) settle(q Question) {
 func (t *turn) handOff(ctx context.Context, p Press) error {
 	said := text.Clean(p.Fields[FieldText])
 	if said == "" {
-		t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
+		t.Reply.Errors = map[string]string{FieldText: t.say(WordFieldEmpty, nil)}
 		return nil
 	}
 	th := Thought{Decision: Escalate{}}
@@ -642,34 +646,34 @@ func (t *turn) handOff(ctx context.Context, p Press) error {
 func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 	e := t.known.Escalation
 	if e == nil {
-		t.Reply.Notice = t.say("expired", nil)
+		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
 	if e.Asker.ID != t.m.From.ID {
-		t.Reply.Notice = t.say("forbidden", nil)
+		t.Reply.Notice = t.say(WordForbidden, nil)
 		return nil
 	}
 	x, with := *e, map[string]string{"Ref": e.Ref.String()}
 	switch p.Action {
 	case ActWithdraw:
 		if !e.State.Pending() {
-			t.Reply.Notice = t.say("too-late", with)
+			t.Reply.Notice = t.say(WordTooLate, with)
 			return nil
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
 		t.event(&x, "withdrawn", "")
-		if t.endHolding(x, "withdrawn") {
-			t.Reply.Notice = t.say("withdrawn", with)
+		if t.endHolding(x, WordWithdrawn) {
+			t.Reply.Notice = t.say(WordWithdrawn, with)
 		} else {
-			t.tell(t.notice("withdrawn", with))
+			t.tell(t.notice(WordWithdrawn, with))
 		}
 	case ActAnonymous:
 		if e.Anonymous {
-			t.Reply.Notice = t.say("anonymous", with)
+			t.Reply.Notice = t.say(WordAnonymous, with)
 			return nil
 		}
 		if e.State != Open || !e.ClaimedAt.IsZero() {
-			t.Reply.Notice = t.say("anonymous-late", with)
+			t.Reply.Notice = t.say(WordAnonymousLate, with)
 			return nil
 		}
 		x.Anonymous = true
@@ -683,18 +687,18 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			t.update(x.Holding, p)
 		}
 		if e.Audience == Shared {
-			t.Reply.Notice = t.say("anonymous-open", with)
+			t.Reply.Notice = t.say(WordAnonymousOpen, with)
 		} else {
-			t.Reply.Notice = t.say("anonymous", with)
+			t.Reply.Notice = t.say(WordAnonymous, with)
 		}
 	case ActReply:
 		said := text.Clean(p.Fields[FieldText])
 		if said == "" {
-			t.Reply.Errors = map[string]string{FieldText: t.say("field-empty", nil)}
+			t.Reply.Errors = map[string]string{FieldText: t.say(WordFieldEmpty, nil)}
 			return nil
 		}
 		if !e.State.Pending() {
-			t.Reply.Notice = t.say("too-late", with)
+			t.Reply.Notice = t.say(WordTooLate, with)
 			return nil
 		}
 		if lane := t.read.lane(); isOwnCrisis(lane) {
@@ -706,8 +710,8 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 		th.Text, th.Removed = Redact(limit(said, maxText))
 		return t.add(x, th)
 	case ActNoHelp:
-		if wording := notReopened(*e); wording != "" {
-			t.Reply.Notice = t.say(wording, with)
+		if w := notReopened(*e); w != "" {
+			t.Reply.Notice = t.say(w, with)
 			return nil
 		}
 		x.State, x.ClosedAt, x.AnsweredAt = Open, time.Time{}, time.Time{}
@@ -716,14 +720,14 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 		}
 		t.event(&x, "reopened", "")
 		t.count("feedback", x.Entry, "no-help")
-		t.tell(t.notice("reopened", with, t.replyButton(x.Ref)))
+		t.tell(t.notice(WordReopened, with, t.replyButton(x.Ref)))
 	case ActThanks:
-		t.Reply.Notice = t.say("helped", nil)
+		t.Reply.Notice = t.say(WordHelped, nil)
 		if e.State == Closed || e.State.Pending() && e.Entry == "" {
 			return nil // it is done, or nothing has been answered yet
 		}
 		if e.State.Pending() { // by an entry that was offered
-			t.endHolding(x, "helped")
+			t.endHolding(x, WordHelped)
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
 		t.event(&x, "closed", "")
@@ -739,25 +743,25 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 func (t *turn) notThis(ctx context.Context, p Press) error {
 	if p.Ref == 0 {
 		t.hidden = true
-		t.tellAlone(t.notice("say-another-way", nil))
+		t.tellAlone(t.notice(WordSayAnotherWay, nil))
 		return nil
 	}
 	e := t.known.Escalation
 	switch {
 	case e == nil:
-		t.Reply.Notice = t.say("expired", nil)
+		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	case e.Asker.ID != t.m.From.ID:
-		t.Reply.Notice = t.say("forbidden", nil)
+		t.Reply.Notice = t.say(WordForbidden, nil)
 		return nil
 	case !e.State.Pending() || !e.Urgent:
-		t.Reply.Notice = t.say("too-late", map[string]string{"Ref": e.Ref.String()})
+		t.Reply.Notice = t.say(WordTooLate, map[string]string{"Ref": e.Ref.String()})
 		return nil
 	}
 	x := *e
 	x.State, x.ClosedAt = Closed, t.m.At
 	t.event(&x, "not-this", "")
-	t.endHolding(x, "alarm-ended")
+	t.endHolding(x, WordAlarmEnded)
 	t.change(x)
 	t.known.Mine = slices.DeleteFunc(t.known.Mine, func(m Escalation) bool { return m.Ref == x.Ref })
 	th := thinkPast(t.base, x.Text, t.b.policy)
@@ -765,14 +769,14 @@ func (t *turn) notThis(ctx context.Context, p Press) error {
 }
 
 // notReopened says why an escalation cannot be reopened, or "".
-func notReopened(e Escalation) string {
+func notReopened(e Escalation) Word {
 	switch {
 	case e.State.Pending() && e.Answer != "":
-		return "reopened" // it was
+		return WordReopened // it was
 	case e.State.Pending():
-		return "already"
+		return WordAlready
 	case e.Answer == "":
-		return "too-late"
+		return WordTooLate
 	}
 	return ""
 }

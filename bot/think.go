@@ -186,11 +186,11 @@ func Unreadable(question string) (Unread, bool) {
 	question = text.Clean(question)
 	switch {
 	case question == "":
-		return Unread{"empty"}, true
+		return Unread{WordEmpty}, true
 	case utf8.RuneCountInString(question) > maxText:
-		return Unread{"too-long"}, true
+		return Unread{WordTooLong}, true
 	case wordless(question):
-		return Unread{"wordless"}, true
+		return Unread{WordWordless}, true
 	}
 	return Unread{}, false
 }

@@ -57,25 +57,25 @@ func (t *turn) unanswered(ctx context.Context) error {
 			return t.lane(ctx, th, d.Entry)
 		}
 	}
-	t.offerToPassOn("shall-i-ask", th.Text)
+	t.offerToPassOn(WordShallIAsk, th.Text)
 	return nil
 }
 
 // offerToPassOn offers, to who wrote alone, to pass words on that are kept nowhere yet: the
 // button has them, and where they are too long, a form asks for them again.
-func (t *turn) offerToPassOn(wording, words string) {
+func (t *turn) offerToPassOn(w Word, words string) {
 	b := Button{Label: t.label("pass-on"), Press: Press{Action: ActPassOn, Fields: map[string]string{FieldText: words}}, Style: Primary}
 	if !carried(words) {
 		b = Button{Label: t.label("pass-on"), Press: Press{Action: ActHandOff}, Form: true}
 	}
-	p := t.notice(wording, nil, b)
+	p := t.notice(w, nil, b)
 	t.Reply.Aside = &p
 }
 
 // passOn passes on the words that a button carries.
 func (t *turn) passOn(ctx context.Context, p Press) error {
 	if t.read == nil {
-		t.Reply.Notice = t.say("expired", nil)
+		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
 	th := t.thought()
@@ -106,12 +106,12 @@ func (t *turn) underCard() error {
 	}
 	keep := Button{Label: t.label("keep"), Press: Press{Action: ActKeep, Ref: e.Ref}}
 	if !carried(said) {
-		p := t.notice("under-card-long", with, keep)
+		p := t.notice(WordUnderCardLong, with, keep)
 		t.Reply.Aside = &p
 		return nil
 	}
 	send := Button{Label: t.label("send"), Press: Press{Action: ActSend, Ref: e.Ref, Fields: map[string]string{FieldText: said}}, Style: Primary}
-	p := t.notice("under-card", with, send, keep)
+	p := t.notice(WordUnderCard, with, send, keep)
 	p.Text = join(p.Text, asMarkdown(said))
 	t.Reply.Aside = &p
 	return nil

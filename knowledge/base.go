@@ -29,7 +29,7 @@ type Base struct {
 	facts    map[string]Fact
 	lexicon  match.Lexicon
 	local    Local
-	wording  map[string]*message
+	wording  map[Word]*message
 	lanes    *laneIndex
 	cues     map[string]*laneCues // by lane
 	lists    map[string][]string  // of words, for cues

@@ -56,7 +56,7 @@ func assemble(layers []*layer, last *Base) (*Base, Problems) {
 		cues:     map[string]*laneCues{},
 		facts:    map[string]Fact{},
 		local:    defaultLocal(),
-		wording:  map[string]*message{},
+		wording:  map[Word]*message{},
 		hash:     hash(layers),
 	}}
 	a.readFacts()
@@ -400,8 +400,8 @@ func (a *assembly) readFacts() {
 }
 
 // sortedKeys are the keys of a map in order.
-func sortedKeys[T any](m map[string]T) []string {
-	keys := make([]string, 0, len(m))
+func sortedKeys[K ~string, T any](m map[K]T) []K {
+	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}

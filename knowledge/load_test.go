@@ -250,7 +250,7 @@ func TestOverlayOfSettings(t *testing.T) {
 	if l := b.Local(); l.Comms.Name != "the press office" || l.HR != (Contact{Name: "people services", Phone: "1"}) {
 		t.Errorf("local %+v", l)
 	}
-	for name, want := range map[string]string{"holding": "Base C-1.", "clarify": "Which one?"} {
+	for name, want := range map[Word]string{"holding": "Base C-1.", "clarify": "Which one?"} {
 		if got := b.Wording(name, map[string]string{"Ref": "C-1"}); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}

@@ -20,28 +20,31 @@ import (
 	"canteen/knowledge/text"
 )
 
-// Words are the template values that a caller of [Base.Wording] may give. The
+// Word names a message: its file is wording/NAME.md.
+type Word string
+
+// given are the template values that a caller of [Base.Wording] may give. The
 // embedded wording may use others too; a folder's own may use these and those.
-var Words = []string{"Name", "Ref", "Topic", "Question", "Kinds", "Promise", "Hours", "Title", "Reason", "Answer", "Count", "Link"}
+var given = []string{"Name", "Ref", "Topic", "Question", "Kinds", "Promise", "Hours", "Title", "Reason", "Answer", "Count", "Link"}
 
 // message is one file of wording/.
 type message struct {
 	text   *template.Template
-	values map[string]any // local values, and "" for each word
+	values map[string]any // local values, and "" for each that is given
 }
 
-// Wording is the message of that name, with the caller's words over the local
-// values. A word that is not given prints as nothing. The name is that of a
-// file in wording/ without .md; for another the result is empty.
-func (b *Base) Wording(name string, words map[string]string) string {
+// Wording is the message of that name, with what the caller gives over the local
+// values. A value that is not given prints as nothing. Of a name without a file the
+// result is empty.
+func (b *Base) Wording(name Word, with map[string]string) string {
 	m, ok := b.wording[name]
 	if !ok {
 		return ""
 	}
 	values := m.values
-	if len(words) > 0 {
+	if len(with) > 0 {
 		values = maps.Clone(values)
-		for k, v := range words {
+		for k, v := range with {
 			values[k] = v
 		}
 	}
@@ -52,8 +55,12 @@ func (b *Base) Wording(name string, words map[string]string) string {
 	return strings.TrimSpace(out.String())
 }
 
+// Translation is the message "language" in a language of its own, or "" where nobody has
+// translated it.
+func (b *Base) Translation(code string) string { return b.Wording(Word(translationOf+code), nil) }
+
 // Wordings are the names that Wording knows, sorted.
-func (b *Base) Wordings() []string { return sortedKeys(b.wording) }
+func (b *Base) Wordings() []Word { return sortedKeys(b.wording) }
 
 // embeddedWording has the text of each shipped message.
 var embeddedWording = sync.OnceValue(func() map[string]string {
@@ -77,7 +84,7 @@ func (a *assembly) readWording() {
 		p := &reporter{path: file}
 		defer func() { a.take(p) }()
 		original, known := shipped[name]
-		code, translated := strings.CutPrefix(name, TranslationOf)
+		code, translated := strings.CutPrefix(name, translationOf)
 		if translated && !slices.Contains(text.Languages(), code) {
 			p.add(at{1, 1}, "unknown language %q: the bot can tell these: %s", code, strings.Join(text.Languages(), ", "))
 			return
@@ -87,9 +94,9 @@ func (a *assembly) readWording() {
 			return
 		}
 		values := maps.Clone(local)
-		for _, w := range append(slices.Clone(Words), valuesOf(original)...) {
+		for _, w := range append(slices.Clone(given), valuesOf(original)...) {
 			if _, ok := values[w]; !ok {
-				values[w] = word("")
+				values[w] = blank("")
 			}
 		}
 		lines, ok := p.lines(data, maxEntry)
@@ -103,9 +110,9 @@ func (a *assembly) readWording() {
 			t = p.template(strings.Join(lines, "\n"), at{1, 1}, values, false)
 		}
 		if t != nil {
-			a.wording[name] = &message{t, values}
-		} else if a.last != nil && a.last.wording[name] != nil {
-			a.wording[name] = a.last.wording[name]
+			a.wording[Word(name)] = &message{t, values}
+		} else if a.last != nil && a.last.wording[Word(name)] != nil {
+			a.wording[Word(name)] = a.last.wording[Word(name)]
 		}
 	}
 	for name, text := range shipped {
@@ -120,10 +127,10 @@ func (a *assembly) readWording() {
 	}
 }
 
-// TranslationOf begins the names of the messages that say "language" in a language of
+// translationOf begins the names of the messages that say "language" in a language of
 // their own: language-pl. They are sent when a text is in that language, and only where
 // checked_by at their top names who, fluent in it, has read them.
-const TranslationOf = "language-"
+const translationOf = "language-"
 
 // checkedBy takes off the lines at the top of a translation, and is false where they name
 // nobody. The lines below keep their numbers.
@@ -160,8 +167,8 @@ func valuesOf(text string) []string {
 	return topFields(t.Tree)
 }
 
-// word is a value that the caller gives: it may be empty at load.
-type word string
+// blank is a value that the caller gives: it may be empty at load.
+type blank string
 
 // expand fills in the template values of an entry's text.
 func (p *reporter) expand(text string, start at, values map[string]any) string {
@@ -361,7 +368,7 @@ func member(of any, name string) (any, bool) {
 }
 
 func empty(v any) bool {
-	if _, ok := v.(word); ok {
+	if _, ok := v.(blank); ok {
 		return false
 	}
 	if _, ok := v.(map[string]any); ok {

@@ -44,7 +44,7 @@ func TestTranslation(t *testing.T) {
 			f := folder("a")
 			f["wording/"+c.file] = &fstest.MapFile{Data: []byte(c.data)}
 			b, err := Load(f)
-			if got := b.Wording(strings.TrimSuffix(c.file, ".md"), nil); got != c.want {
+			if got := b.Wording(Word(strings.TrimSuffix(c.file, ".md")), nil); got != c.want {
 				t.Errorf("says %q, want %q", got, c.want)
 			}
 			if said := fmt.Sprint(err); !strings.Contains(said, c.problem) || (c.problem == "") != (err == nil) {

@@ -30,11 +30,11 @@ func (a *Adapter) openForm(ctx context.Context, x interaction, press bot.Press) 
 		say := a.c.Bot.Sentence(err)
 		switch {
 		case errors.Is(err, bot.ErrNotFound):
-			say = a.c.Bot.Say("expired")
+			say = a.c.Bot.Say(bot.WordExpired)
 		case errors.Is(err, bot.ErrForbidden) && (press.Action == bot.ActReply || press.Action == bot.ActHandOff):
-			say = a.c.Bot.Say("forbidden")
+			say = a.c.Bot.Say(bot.WordForbidden)
 		case errors.Is(err, bot.ErrForbidden):
-			say = a.c.Bot.Say("forbidden-comms")
+			say = a.c.Bot.Say(bot.WordForbiddenComms)
 		default:
 			a.log.Error("slack: form not made", "action", press.Action, "error", err)
 		}
@@ -43,7 +43,7 @@ func (a *Adapter) openForm(ctx context.Context, x interaction, press bot.Press) 
 	}
 	view := a.form(form, metadata{Press: form.Press, In: m.In, Audience: m.Audience, Where: m.Where})
 	if err := a.openView(ctx, x, view, x.surface() == inModal); err != nil {
-		a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("not-saved")})
+		a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say(bot.WordNotSaved)})
 	}
 }
 
@@ -131,7 +131,7 @@ const saveTime = time.Minute
 // save acknowledges a form at once, and then shows in its place what became of it: the
 // form again, with what is wrong with it, or that it is saved.
 func (a *Adapter) save(x interaction, m bot.Message, meta metadata) (ack, string, error) {
-	saving := a.page(bot.Reply{Notice: a.c.Bot.Say("saving")})
+	saving := a.page(bot.Reply{Notice: a.c.Bot.Say(bot.WordSaving)})
 	return ack{body: slackgo.NewUpdateViewSubmissionResponse(&saving), then: func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 		defer cancel()
@@ -147,7 +147,7 @@ func (a *Adapter) save(x interaction, m bot.Message, meta metadata) (ack, string
 		case <-ctx.Done():
 		}
 		if r.Notice == "" && len(r.Posts) == 0 {
-			r.Notice = a.c.Bot.Say("done")
+			r.Notice = a.c.Bot.Say(bot.WordDone)
 		}
 		view := a.page(r)
 		if len(r.Errors) > 0 {

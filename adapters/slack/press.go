@@ -40,7 +40,7 @@ func (a *Adapter) pressed(ctx context.Context, x interaction, letter string) (ac
 	}
 	m := a.from(ctx, x, letter)
 	if a.outsider(ctx, x.User.ID, x.User.TeamID) {
-		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("for-staff")}) }}, "ok", nil
+		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say(bot.WordForStaff)}) }}, "ok", nil
 	}
 	if !carries(press.Action) {
 		press.Fields = nil // what is filled in comes from forms alone
@@ -145,7 +145,7 @@ func (a *Adapter) share(ctx context.Context, x interaction, m bot.Message, r bot
 			return
 		}
 		a.log.Warn("slack: entry not shared", "error", err)
-		r = bot.Reply{Notice: a.c.Bot.Say("not-shared")}
+		r = bot.Reply{Notice: a.c.Bot.Say(bot.WordNotShared)}
 	}
 	a.tell(ctx, x, m, bot.Reply{Notice: r.Notice})
 }
@@ -165,7 +165,7 @@ func (a *Adapter) asked(ctx context.Context, x interaction, letter string) (ack,
 		m.In, m.Audience = m.Direct, bot.Private // somebody's own conversation: the bot is not in it
 	}
 	if a.outsider(ctx, x.User.ID, x.User.TeamID) {
-		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say("for-staff")}) }}, "ok", nil
+		return ack{then: func(ctx context.Context) { a.tell(ctx, x, m, bot.Reply{Notice: a.c.Bot.Say(bot.WordForStaff)}) }}, "ok", nil
 	}
 	if x.ActionTS != "" {
 		m.Keys = append(m.Keys, "slack:shortcut:"+x.User.ID+":"+x.ActionTS)
@@ -201,7 +201,7 @@ func (a *Adapter) told(ctx context.Context, x interaction, failed error) error {
 // erase forgets a person, as they pressed on the Home tab.
 func (a *Adapter) erase(ctx context.Context, x interaction) (ack, string, error) {
 	m := a.from(ctx, x, "")
-	r, what := bot.Reply{Notice: a.c.Bot.Say("erased")}, "ok"
+	r, what := bot.Reply{Notice: a.c.Bot.Say(bot.WordErased)}, "ok"
 	if err := a.c.Bot.Forget(ctx, m.From, "slack:erase:"+or(x.TriggerID, x.Actions[0].ActionTS)); err != nil {
 		a.log.Error("slack: person not erased", "error", err)
 		r, what = bot.Reply{Notice: a.c.Bot.Sentence(err)}, "error"

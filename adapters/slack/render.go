@@ -51,7 +51,7 @@ func (m message) options(thread string) []slackgo.MsgOption {
 // rendering is what is known beside the post.
 type rendering struct {
 	entry func(id string) string // the address of an entry's page, or ""
-	say   func(wording string) string
+	say   func(bot.Word) string
 	zone  *time.Location
 	share bool // an answer offers itself to the channel
 	ping  bool // an urgent card calls people
@@ -105,7 +105,7 @@ func (l *rendering) post(p bot.Post) message {
 			break
 		}
 		cut = true
-		over += len(l.say("cut")) + 200
+		over += len(l.say(bot.WordCut)) + 200
 		switch longest := max(length(body), length(since), length(quote)); longest {
 		case length(body):
 			body = shorten(body, max(longest-over, 200))
@@ -135,7 +135,7 @@ func (l *rendering) blocks(p bot.Post, body, since, quote string, cut bool) []sl
 		add(sections("*Since then*\n" + since)...)
 	}
 	if cut {
-		add(small(escape(l.say("cut"))))
+		add(small(escape(l.say(bot.WordCut))))
 	}
 	if p.Source != "" {
 		add(slackgo.NewContextBlock("", plain("Source: "+p.Source, maxSection)))

@@ -31,7 +31,7 @@ func (a *Adapter) Send(ctx context.Context, d bot.Delivery) (bot.Posted, error) 
 	}
 	post := d.Post
 	if d.Unsure && d.PostedID == "" {
-		post.Note = strings.TrimSpace(a.c.Bot.Say("maybe-repeat") + "\n\n" + post.Note)
+		post.Note = strings.TrimSpace(a.c.Bot.Say(bot.WordMaybeRepeat) + "\n\n" + post.Note)
 	}
 	if in, ts, ok := strings.Cut(d.PostedID, "/"); ok {
 		msg := a.render(post, false)

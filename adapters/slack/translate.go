@@ -168,7 +168,7 @@ func (a *Adapter) event(ctx context.Context, payload []byte, letter string) (ack
 			if !m.Addressed || m.Change != "" || m.Under != "" || !a.seen.first(a.now(), m.Said) {
 				return ack{}, "ignored", nil
 			}
-			return ack{then: func(ctx context.Context) { a.aside(ctx, m, e.Event.TS, notice(a.c.Bot.Say("for-staff"))) }}, "ok", nil
+			return ack{then: func(ctx context.Context) { a.aside(ctx, m, e.Event.TS, notice(a.c.Bot.Say(bot.WordForStaff))) }}, "ok", nil
 		}
 		r, err := a.c.Bot.Handle(ctx, m)
 		if err != nil {
@@ -476,7 +476,7 @@ func (a *Adapter) command(ctx context.Context, payload []byte, letter string) (a
 		m.Where, _ = a.whereOf(ctx, c.ChannelID, "", "")
 	}
 	if a.outsider(ctx, c.UserID, "") {
-		return ack{body: a.whisper(bot.Reply{Notice: a.c.Bot.Say("for-staff")}, false)}, "ok", nil
+		return ack{body: a.whisper(bot.Reply{Notice: a.c.Bot.Say(bot.WordForStaff)}, false)}, "ok", nil
 	}
 	if c.TriggerID != "" {
 		m.Keys = append(m.Keys, "slack:command:"+c.TriggerID)

@@ -33,7 +33,7 @@ func (a *Adapter) showHome(ctx context.Context, user string) {
 // questions, and what is kept of them.
 func (a *Adapter) home(h bot.Home) []slackgo.Block {
 	l := a.rendering()
-	b := []slackgo.Block{section(escape(a.c.Bot.Say("slack-home")))}
+	b := []slackgo.Block{section(escape(a.c.Bot.Say(bot.WordSlackHome)))}
 	heading := func(s string) { b = append(b, slackgo.NewHeaderBlock(plain(s, maxHeader))) }
 	search := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeExternal, plain("Type a word", maxChoice), idEntry+"/search")
 	search.MinQueryLength = new(1)
@@ -64,7 +64,7 @@ func (a *Adapter) home(h bot.Home) []slackgo.Block {
 	heading("What I keep")
 	b = append(b, sections(mrkdwn(h.Privacy))...)
 	erase := slackgo.NewButtonBlockElement(idErase, "erase", plain("Delete my data", maxButton)).WithStyle(slackgo.StyleDanger)
-	erase.Confirm = slackgo.NewConfirmationBlockObject(plain("Erase", 100), plain(a.c.Bot.Say("erase-confirm"), 300), plain("Erase", 30), plain("Cancel", 30))
+	erase.Confirm = slackgo.NewConfirmationBlockObject(plain("Erase", 100), plain(a.c.Bot.Say(bot.WordEraseConfirm), 300), plain("Erase", 30), plain("Cancel", 30))
 	return append(b, slackgo.NewActionBlock("", erase))
 }
 

@@ -42,7 +42,7 @@ const (
 func (a *Adapter) compose(ctx context.Context, d bot.Delivery) (*message, error) {
 	p := d.Post
 	if d.Unsure && d.PostedID == "" {
-		p.Note = strings.TrimSpace(p.Note + "\n\n" + a.bot.Say("maybe-repeat"))
+		p.Note = strings.TrimSpace(p.Note + "\n\n" + a.bot.Say(bot.WordMaybeRepeat))
 	}
 	m := &message{Type: string(schema.Message), Summary: summary(p)}
 	if d.Private { // others may read a notification

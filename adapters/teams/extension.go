@@ -103,7 +103,7 @@ func (t *turn) openAsk() any {
 const maxQuestion = 3000
 
 func (t *turn) askForm(text string, errs map[string]string) any {
-	f := bot.Form{Title: "Ask Canteen", Submit: "Ask", Intro: t.a.bot.Say("form-ask"),
+	f := bot.Form{Title: "Ask Canteen", Submit: "Ask", Intro: t.a.bot.Say(bot.WordFormAsk),
 		Fields: []bot.Field{{Name: bot.FieldText, Label: "Question", Kind: bot.Area, Value: text, Max: maxQuestion}}}
 	return dialog(f.Title, t.a.formCard(f, errs))
 }
@@ -130,7 +130,7 @@ func (t *turn) submitAsk() (any, error) {
 		}
 		_ = json.Unmarshal(data, &fields) // what does not parse has no text
 		if m.Text = fields.Text; text.Clean(m.Text) == "" {
-			return t.askForm("", map[string]string{bot.FieldText: t.a.bot.Say("field-empty")}), nil
+			return t.askForm("", map[string]string{bot.FieldText: t.a.bot.Say(bot.WordFieldEmpty)}), nil
 		}
 	}
 	reply, err := t.handle(m)
@@ -144,5 +144,5 @@ func (t *turn) submitAsk() (any, error) {
 	case reply.Notice != "":
 		return dialogMessage(reply.Notice), nil
 	}
-	return dialogMessage(t.a.bot.Say("done")), nil
+	return dialogMessage(t.a.bot.Say(bot.WordDone)), nil
 }

@@ -47,7 +47,7 @@ const maxChoices = 200
 func (a *Adapter) input(f bot.Field) card {
 	in := card{"type": "Input.Text", "id": f.Name, "label": f.Label}
 	if !f.Optional {
-		in["isRequired"], in["errorMessage"] = true, a.bot.Say("field-empty")
+		in["isRequired"], in["errorMessage"] = true, a.bot.Say(bot.WordFieldEmpty)
 	}
 	if f.Value != "" {
 		in["value"] = f.Value

@@ -125,7 +125,7 @@ func (t *turn) press(press bot.Press) (string, error) {
 			return "", err
 		}
 		t.a.recent.forget(bot.Place(p.ID))
-		return t.a.bot.Say("erased"), nil
+		return t.a.bot.Say(bot.WordErased), nil
 	}
 	m.Press = &press
 	reply, err := t.handle(m)
@@ -143,7 +143,7 @@ func (t *turn) execute() (any, error) {
 	_ = json.Unmarshal(t.in.Value, &value) // what does not parse has no press
 	press, ok := readPress(value.Action.Data)
 	if !ok {
-		return actionMessage(t.a.bot.Say("expired")), nil
+		return actionMessage(t.a.bot.Say(bot.WordExpired)), nil
 	}
 	notice := ""
 	if press.Action != actRefresh {
@@ -158,15 +158,15 @@ func (t *turn) execute() (any, error) {
 		case err == nil:
 			return actionCard(t.a.card(post, onMessage)), nil
 		case errors.Is(err, bot.ErrForbidden):
-			notice = t.a.bot.Say("forbidden-comms")
+			notice = t.a.bot.Say(bot.WordForbiddenComms)
 		case errors.Is(err, bot.ErrNotFound):
-			notice = t.a.bot.Say("expired")
+			notice = t.a.bot.Say(bot.WordExpired)
 		case press.Action == actRefresh:
 			return nil, err
 		}
 	}
 	if notice == "" {
-		notice = t.a.bot.Say("done")
+		notice = t.a.bot.Say(bot.WordDone)
 	}
 	return actionMessage(notice), nil
 }
@@ -184,7 +184,7 @@ func (t *turn) dialogData() json.RawMessage {
 func (t *turn) openDialog() (any, error) {
 	press, ok := readPress(t.dialogData())
 	if !ok {
-		return dialogMessage(t.a.bot.Say("expired")), nil
+		return dialogMessage(t.a.bot.Say(bot.WordExpired)), nil
 	}
 	return t.form(press, nil)
 }
@@ -195,11 +195,11 @@ func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 	f, err := t.a.bot.Form(t.ctx, press, t.person())
 	switch {
 	case errors.Is(err, bot.ErrForbidden) && bot.Place(placeOf(t.in.Conversation).Lane()) == t.a.Comms():
-		return dialogMessage(t.a.bot.Say("forbidden-comms")), nil
+		return dialogMessage(t.a.bot.Say(bot.WordForbiddenComms)), nil
 	case errors.Is(err, bot.ErrForbidden):
-		return dialogMessage(t.a.bot.Say("forbidden")), nil
+		return dialogMessage(t.a.bot.Say(bot.WordForbidden)), nil
 	case errors.Is(err, bot.ErrNotFound):
-		return dialogMessage(t.a.bot.Say("expired")), nil
+		return dialogMessage(t.a.bot.Say(bot.WordExpired)), nil
 	case err != nil:
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (t *turn) form(press bot.Press, errs map[string]string) (any, error) {
 func (t *turn) submitDialog() (any, error) {
 	press, ok := readPress(t.dialogData())
 	if !ok {
-		return dialogMessage(t.a.bot.Say("expired")), nil
+		return dialogMessage(t.a.bot.Say(bot.WordExpired)), nil
 	}
 	m := t.newMessage()
 	m.Press = &press

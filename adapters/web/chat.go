@@ -45,7 +45,7 @@ func (s *web) chat(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *web) newChat(r *http.Request) *chatPage {
-	return &chatPage{layout: s.layout(r, "Ask about social media at work"), Unsent: s.Bot.Say("not-saved")}
+	return &chatPage{layout: s.layout(r, "Ask about social media at work"), Unsent: s.Bot.Say(bot.WordNotSaved)}
 }
 
 func (s *web) chatPage(r *http.Request) (*chatPage, error) {
@@ -212,7 +212,7 @@ func (s *web) erase(w http.ResponseWriter, r *http.Request) error {
 }
 
 // about shows what Canteen says of itself in a wording of that name.
-func (s *web) about(wording, title string) func(http.ResponseWriter, *http.Request) error {
+func (s *web) about(wording bot.Word, title string) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		e := &knowledge.Entry{Title: title, Body: s.Bot.Say(wording)}
 		return s.show(w, http.StatusOK, "entry", entryPage{layout: s.layout(r, title), Entry: e})
@@ -236,7 +236,7 @@ func (s *web) entry(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := entryPage{layout: s.layout(r, e.Title), Entry: e, Source: bot.SourceName(e.Source)}
 	if e.Route == knowledge.Comms {
-		p.Uncovered = s.Bot.Say("not-covered")
+		p.Uncovered = s.Bot.Say(bot.WordNotCovered)
 	}
 	for _, id := range e.SeeAlso {
 		if x, ok := base.Entry(id); ok && x.Lane() == "" {

@@ -38,7 +38,7 @@ type layout struct {
 func (s *web) layout(r *http.Request, title string) layout {
 	l := layout{Title: title, Path: r.URL.Path, Local: s.local(r), Desk: atDesk(r), Key: rand.Text(), now: s.Now(), zone: s.Bot.Base().Local().Zone}
 	if !l.Desk {
-		l.Help = s.Bot.Say("urgent-help")
+		l.Help = s.Bot.Say(bot.WordUrgentHelp)
 	}
 	return l
 }

@@ -106,8 +106,8 @@ func New(c Config) http.Handler {
 		"GET /form":                        s.form,
 		"GET /topics":                      s.topics,
 		"GET " + bot.EntryPath + "{id...}": s.entry,
-		"GET /privacy":                     s.about("privacy", "What is kept"),
-		"GET /terms":                       s.about("terms", "What Canteen is for"),
+		"GET /privacy":                     s.about(bot.WordPrivacy, "What is kept"),
+		"GET /terms":                       s.about(bot.WordTerms, "What Canteen is for"),
 		"GET /you":                         s.you,
 		"GET /erase":                       s.erase,
 		"POST /erase":                      s.erase,
@@ -340,16 +340,16 @@ func (s *web) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		status, p.Text = http.StatusRequestEntityTooLarge, s.Bot.Say("too-long")
+		status, p.Text = http.StatusRequestEntityTooLarge, s.Bot.Say(bot.WordTooLong)
 	case errors.Is(err, errShut):
 		status, p.Title, p.Text = http.StatusNotFound, "The desk is not open here", "Open the address that \"canteen serve\" prints after \"desk:\" when it starts. You need it once in each browser."
 		p.Desk = false
 	case errors.Is(err, bot.ErrNotFound):
 		status, p.Title, p.Text = http.StatusNotFound, "Page not found", "If you typed the address, check that it is correct."
 	case errors.Is(err, bot.ErrForbidden):
-		status, p.Text = http.StatusForbidden, s.Bot.Say("forbidden")
+		status, p.Text = http.StatusForbidden, s.Bot.Say(bot.WordForbidden)
 	case errors.Is(err, errBadRequest):
-		status, p.Text = http.StatusBadRequest, s.Bot.Say("expired")
+		status, p.Text = http.StatusBadRequest, s.Bot.Say(bot.WordExpired)
 	default:
 		p.Text = s.Bot.Sentence(err)
 		s.Log.Error("web: request failed", "method", r.Method, "route", r.Pattern, "error", err)

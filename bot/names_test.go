@@ -1,0 +1,168 @@
+package bot
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"canteen/knowledge"
+)
+
+// named are the types whose values are names: each is a constant in this package, and
+// nowhere written out or put together.
+var named = []string{"Word"}
+
+// nameUsers are the packages that use them.
+var nameUsers = []string{"bot", "bot/store", "adapters/slack", "adapters/teams", "adapters/teams/connector", "adapters/web", "cmd/canteen"}
+
+// TestNamesAreConstants reads the whole program: a misspelt name would be found by
+// nobody else.
+func TestNamesAreConstants(t *testing.T) {
+	p := newProgram()
+	all := map[types.Object]bool{}
+	for _, typ := range named {
+		for _, c := range p.constants(t, typ) {
+			all[c] = true
+		}
+	}
+	for _, pkg := range nameUsers {
+		p.check(t, "canteen/"+pkg)
+		for _, f := range p.files["canteen/"+pkg] {
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GenDecl:
+					return n.Tok != token.CONST
+				case *ast.Ident:
+					delete(all, p.info.Uses[n])
+				case *ast.BasicLit:
+					if n.Kind == token.STRING && n.Value != `""` && isName(p.info.TypeOf(n)) {
+						t.Errorf("%s: %s is written out: use its constant", p.fset.Position(n.Pos()), n.Value)
+					}
+				case *ast.CallExpr:
+					if fun := p.info.Types[n.Fun]; fun.IsType() && isName(fun.Type) {
+						t.Errorf("%s: a name is made of another text", p.fset.Position(n.Pos()))
+					}
+				}
+				return true
+			})
+		}
+	}
+	for c := range all {
+		t.Errorf("%s is used nowhere", c.Name())
+	}
+}
+
+// Each message has its file, and each file its message.
+func TestWordsHaveFiles(t *testing.T) {
+	files, err := fs.Glob(knowledge.Embedded, "wording/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(path.Base(f), ".md")
+	}
+	sameNames(t, "Word", files)
+}
+
+// sameNames compares the values of the constants of a type with what there is of each.
+func sameNames(t *testing.T, typ string, have []string) {
+	t.Helper()
+	names := map[string]string{}
+	for _, c := range newProgram().constants(t, typ) {
+		v := constant.StringVal(c.Val())
+		if names[v] != "" {
+			t.Errorf("%s and %s are both %q", names[v], c.Name(), v)
+		}
+		names[v] = c.Name()
+		if !slices.Contains(have, v) {
+			t.Errorf("%s: there is nothing for %q", c.Name(), v)
+		}
+	}
+	for _, v := range have {
+		if names[v] == "" {
+			t.Errorf("%q has no constant of type %s", v, typ)
+		}
+	}
+}
+
+func isName(t types.Type) bool {
+	n, ok := types.Unalias(t).(*types.Named)
+	return ok && n.Obj().Pkg() != nil && strings.HasPrefix(n.Obj().Pkg().Path(), "canteen/") && slices.Contains(named, n.Obj().Name())
+}
+
+// program reads the project's packages with their types, and knows nothing of any others:
+// what is wrong only for the want of those is no matter here.
+type program struct {
+	fset  *token.FileSet
+	info  *types.Info
+	pkgs  map[string]*types.Package
+	files map[string][]*ast.File
+	err   error
+}
+
+func newProgram() *program {
+	return &program{fset: token.NewFileSet(), pkgs: map[string]*types.Package{}, files: map[string][]*ast.File{},
+		info: &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}}
+}
+
+// Import implements types.Importer.
+func (p *program) Import(pkg string) (*types.Package, error) {
+	if p.pkgs[pkg] != nil {
+		return p.pkgs[pkg], nil
+	}
+	dir, ours := strings.CutPrefix(pkg, "canteen/")
+	if !ours {
+		p.pkgs[pkg] = types.NewPackage(pkg, path.Base(pkg))
+		p.pkgs[pkg].MarkComplete()
+		return p.pkgs[pkg], nil
+	}
+	list, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(dir), "*.go"))
+	for _, file := range list {
+		if err != nil || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		var f *ast.File
+		f, err = parser.ParseFile(p.fset, file, nil, parser.SkipObjectResolution)
+		p.files[pkg] = append(p.files[pkg], f)
+	}
+	if err != nil {
+		p.err = err
+		return nil, err
+	}
+	c := types.Config{Importer: p, Error: func(error) {}}
+	p.pkgs[pkg], _ = c.Check(pkg, p.fset, p.files[pkg], p.info)
+	return p.pkgs[pkg], nil
+}
+
+func (p *program) check(t *testing.T, pkg string) *types.Package {
+	t.Helper()
+	x, _ := p.Import(pkg)
+	if p.err != nil || len(p.files[pkg]) == 0 {
+		t.Fatalf("%s: %d files: %v", pkg, len(p.files[pkg]), p.err)
+	}
+	return x
+}
+
+// constants are those of a type in this package.
+func (p *program) constants(t *testing.T, typ string) []*types.Const {
+	t.Helper()
+	scope := p.check(t, "canteen/bot").Scope()
+	var list []*types.Const
+	for _, name := range scope.Names() {
+		if c, ok := scope.Lookup(name).(*types.Const); ok && types.Identical(c.Type(), scope.Lookup(typ).Type()) {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatalf("no constants of type %s", typ)
+	}
+	return list
+}
