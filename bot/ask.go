@@ -84,7 +84,7 @@ func (t Thought) read(base *knowledge.Base) string {
 		for _, e := range d.Options {
 			titles = append(titles, "- "+e.Title)
 		}
-		return join(base.Wording(WordClarify, nil), strings.Join(append(titles, "- "+labels["none"]), "\n"))
+		return join(base.Wording(WordClarify, nil), strings.Join(append(titles, "- "+labels[labelNone]), "\n"))
 	case Signpost:
 		return join(d.Entry.Title, d.Entry.Body)
 	case SmallTalk:

@@ -236,43 +236,43 @@ func (e Escalation) last() string {
 // cardButtons are what comms can do next.
 func cardButtons(e Escalation) []Button {
 	var list []Button
-	add := func(a Action, form bool, style Style) {
-		list = append(list, Button{Label: labels[string(a)], Press: Press{Action: a, Ref: e.Ref}, Form: form, Style: style})
+	add := func(a Action, l label, form bool, style Style) {
+		list = append(list, Button{Label: labels[l], Press: Press{Action: a, Ref: e.Ref}, Form: form, Style: style})
 	}
 	switch e.State {
 	case Open, Claimed, Waiting:
 		if e.Holder.ID == "" {
-			add(ActClaim, false, Primary)
-			add(ActAnswer, true, "")
+			add(ActClaim, labelClaim, false, Primary)
+			add(ActAnswer, labelAnswer, true, "")
 		} else {
-			add(ActAnswer, true, Primary)
+			add(ActAnswer, labelAnswer, true, Primary)
 		}
-		add(ActAskBack, true, "")
-		add(ActUseEntry, true, "")
+		add(ActAskBack, labelAskBack, true, "")
+		add(ActUseEntry, labelUseEntry, true, "")
 		for _, like := range e.Like {
 			list = append(list, Button{Label: "Reuse " + like.String(), Form: true, Press: Press{Action: ActReuse, Ref: e.Ref, Fields: map[string]string{FieldFrom: like.String()}}})
 		}
 		if e.Urgent {
-			add(ActFalse, false, "")
+			add(ActFalse, labelFalseAlarm, false, "")
 		} else {
-			add(ActNotOurs, true, "")
+			add(ActNotOurs, labelNotOurs, true, "")
 		}
 		if e.Holder.ID != "" {
-			add(ActGiveBack, false, "")
+			add(ActGiveBack, labelGiveBack, false, "")
 		}
-		add(ActAssign, true, "")
+		add(ActAssign, labelAssign, true, "")
 	case Answered:
-		add(ActCorrect, true, "")
+		add(ActCorrect, labelCorrect, true, "")
 		if e.Entry == "" {
-			add(ActPromote, true, Primary)
+			add(ActPromote, labelPromote, true, Primary)
 		}
-		add(ActClose, false, "")
+		add(ActClose, labelClose, false, "")
 	case Closed:
 		if e.Answer != "" && e.Entry == "" {
-			add(ActPromote, true, "")
+			add(ActPromote, labelPromote, true, "")
 		}
 		if e.wasHarmless() {
-			add(ActHarmless, true, "")
+			add(ActHarmless, labelHarmless, true, "")
 		}
 	}
 	return list

@@ -154,7 +154,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		e.State = Waiting
 		t.event(&e, "asked-back", said)
 		post := t.relayPost(e, WordRelayQuestion, said)
-		post.Buttons = []Button{t.replyButton(e.Ref), {Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
+		post.Buttons = []Button{t.replyButton(e.Ref), {Label: t.label(labelWithdraw), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 		t.toAsker(&e, post)
 	case ActNotOurs:
 		if missing() {
@@ -238,12 +238,12 @@ func (t *turn) answered(e *Escalation, text, entry string) {
 }
 
 func (t *turn) replyButton(r Ref) Button {
-	return Button{Label: t.label("reply"), Press: Press{Action: ActReply, Ref: r}, Form: true, Style: Primary}
+	return Button{Label: t.label(labelReply), Press: Press{Action: ActReply, Ref: r}, Form: true, Style: Primary}
 }
 
 func (t *turn) answerButtons(r Ref) []Button {
-	return []Button{{Label: t.label("thanks"), Press: Press{Action: ActThanks, Ref: r}, Style: Primary},
-		{Label: t.label("no-help"), Press: Press{Action: ActNoHelp, Ref: r}}}
+	return []Button{{Label: t.label(labelThanks), Press: Press{Action: ActThanks, Ref: r}, Style: Primary},
+		{Label: t.label(labelNoHelp), Press: Press{Action: ActNoHelp, Ref: r}}}
 }
 
 // relayPost carries comms' words to the asker, under their own question.

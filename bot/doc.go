@@ -34,7 +34,7 @@
 //   - think.go, redact.go, decide.go: from a text to a decision
 //   - escalation.go, turn.go: what is kept, and what the store has to promise
 //   - talk.go: what askers say and press; desk.go: what comms press
-//   - say.go, words.go, card.go: what is shown to askers, and to comms
+//   - say.go, words.go, labels.go, card.go: what is shown to askers, and to comms
 //   - form.go, home.go: reads, for what a platform has to open or draw
 //   - remind.go: what nobody has answered
 //   - outbox.go: delivery

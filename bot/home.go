@@ -85,12 +85,12 @@ func (b *Bot) Home(ctx context.Context, p PersonID) (Home, error) {
 		m := Mine{Ref: e.Ref, Text: e.Text, State: stateName(e), At: e.OpenedAt}
 		switch {
 		case e.State.Pending():
-			m.Buttons = append(m.Buttons, Button{Label: labels["withdraw"], Press: Press{Action: ActWithdraw, Ref: e.Ref}})
+			m.Buttons = append(m.Buttons, Button{Label: labels[labelWithdraw], Press: Press{Action: ActWithdraw, Ref: e.Ref}})
 			if e.State == Waiting {
-				m.Buttons = append(m.Buttons, Button{Label: labels["reply"], Press: Press{Action: ActReply, Ref: e.Ref}, Form: true})
+				m.Buttons = append(m.Buttons, Button{Label: labels[labelReply], Press: Press{Action: ActReply, Ref: e.Ref}, Form: true})
 			}
 		case e.State == Answered:
-			m.Buttons = append(m.Buttons, Button{Label: labels["no-help"], Press: Press{Action: ActNoHelp, Ref: e.Ref}})
+			m.Buttons = append(m.Buttons, Button{Label: labels[labelNoHelp], Press: Press{Action: ActNoHelp, Ref: e.Ref}})
 		}
 		h.Mine = append(h.Mine, m)
 	}

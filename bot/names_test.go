@@ -18,7 +18,7 @@ import (
 
 // named are the types whose values are names: each is a constant in this package, and
 // nowhere written out or put together.
-var named = []string{"Word"}
+var named = []string{"Word", "label"}
 
 // nameUsers are the packages that use them.
 var nameUsers = []string{"bot", "bot/store", "adapters/slack", "adapters/teams", "adapters/teams/connector", "adapters/web", "cmd/canteen"}
@@ -33,26 +33,34 @@ func TestNamesAreConstants(t *testing.T) {
 			all[c] = true
 		}
 	}
+	var look func(ast.Node) bool
+	look = func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GenDecl:
+			return n.Tok != token.CONST
+		case *ast.KeyValueExpr: // to have a text is no use
+			if _, ok := n.Key.(*ast.Ident); !ok {
+				ast.Inspect(n.Key, look)
+			}
+			ast.Inspect(n.Value, look)
+			return false
+		case *ast.Ident:
+			delete(all, p.info.Uses[n])
+		case *ast.BasicLit:
+			if n.Kind == token.STRING && n.Value != `""` && isName(p.info.TypeOf(n)) {
+				t.Errorf("%s: %s is written out: use its constant", p.fset.Position(n.Pos()), n.Value)
+			}
+		case *ast.CallExpr:
+			if fun := p.info.Types[n.Fun]; fun.IsType() && isName(fun.Type) {
+				t.Errorf("%s: a name is made of another text", p.fset.Position(n.Pos()))
+			}
+		}
+		return true
+	}
 	for _, pkg := range nameUsers {
 		p.check(t, "canteen/"+pkg)
 		for _, f := range p.files["canteen/"+pkg] {
-			ast.Inspect(f, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.GenDecl:
-					return n.Tok != token.CONST
-				case *ast.Ident:
-					delete(all, p.info.Uses[n])
-				case *ast.BasicLit:
-					if n.Kind == token.STRING && n.Value != `""` && isName(p.info.TypeOf(n)) {
-						t.Errorf("%s: %s is written out: use its constant", p.fset.Position(n.Pos()), n.Value)
-					}
-				case *ast.CallExpr:
-					if fun := p.info.Types[n.Fun]; fun.IsType() && isName(fun.Type) {
-						t.Errorf("%s: a name is made of another text", p.fset.Position(n.Pos()))
-					}
-				}
-				return true
-			})
+			ast.Inspect(f, look)
 		}
 	}
 	for c := range all {
@@ -70,6 +78,24 @@ func TestWordsHaveFiles(t *testing.T) {
 		files[i] = strings.TrimSuffix(path.Base(f), ".md")
 	}
 	sameNames(t, "Word", files)
+}
+
+// Each label of a button has its text, and each text its label.
+func TestLabelsHaveTexts(t *testing.T) {
+	sameNames(t, "label", texts(t, labels))
+}
+
+// texts are the names that have one.
+func texts[K ~string](t *testing.T, of map[K]string) []string {
+	t.Helper()
+	var list []string
+	for name, text := range of {
+		if text == "" {
+			t.Errorf("%q has an empty text", name)
+		}
+		list = append(list, string(name))
+	}
+	return list
 }
 
 // sameNames compares the values of the constants of a type with what there is of each.

@@ -9,18 +9,6 @@ import (
 	"canteen/knowledge"
 )
 
-// labels are what the buttons say. Whole sentences are in the folder's wording.
-var labels = map[string]string{
-	"helped": "That helped", "not-meant": "Not what I meant", "ask-comms": "Ask comms", "ask-comms-anyway": "Ask comms anyway",
-	"none": "None of these", "withdraw": "Withdraw", "anonymous": "Ask without my name", "reply": "Reply to comms",
-	"no-help": "That did not help", "thanks": "That helped", "hand-off": "Pass it on", "not-this": "Not this",
-	"claim": "Claim", "give-back": "Give back", "assign": "Assign", "answer": "Answer", "correct": "Correct the answer", "ask-back": "Ask back",
-	"use-entry": "Use an entry", "not-ours": "Not for us", "false-alarm": "False alarm", "harmless": "Learn from this", "promote": "Add to the FAQ", "close": "Close",
-	"send": "Send as the answer", "keep": "Keep among ourselves", "pass-on": "Ask comms",
-}
-
-func (t *turn) label(name string) string { return labels[name] }
-
 func (t *turn) say(w Word, with map[string]string) string { return t.base.Wording(w, with) }
 
 // notice is a sentence of the bot's own.
@@ -189,14 +177,14 @@ func SourceName(source string) string {
 func (t *turn) answerPost(q Question, e *knowledge.Entry) Post {
 	if e.Route == knowledge.Elsewhere {
 		p := Post{Kind: KindSignpost, Title: e.Title, Text: e.Body}
-		p.Buttons = []Button{{Label: t.label("ask-comms-anyway"), Press: Press{Action: ActAskComms, Question: q.ID}}}
+		p.Buttons = []Button{{Label: t.label(labelAskCommsAnyway), Press: Press{Action: ActAskComms, Question: q.ID}}}
 		return p
 	}
 	p := t.entryPost(e, q.ID)
 	p.Buttons = []Button{
-		{Label: t.label("helped"), Press: Press{Action: ActHelped, Question: q.ID}, Style: Primary},
-		{Label: t.label("not-meant"), Press: Press{Action: ActNotMeant, Question: q.ID}},
-		{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID}},
+		{Label: t.label(labelHelped), Press: Press{Action: ActHelped, Question: q.ID}, Style: Primary},
+		{Label: t.label(labelNotMeant), Press: Press{Action: ActNotMeant, Question: q.ID}},
+		{Label: t.label(labelAskComms), Press: Press{Action: ActAskComms, Question: q.ID}},
 	}
 	return p
 }
@@ -216,9 +204,9 @@ func (t *turn) clarifyPost(q Question, options []*knowledge.Entry, w Word) Post 
 	for _, e := range options {
 		p.Options = append(p.Options, Button{Label: e.Title, Press: Press{Action: ActChoose, Question: q.ID, Entry: e.ID}})
 	}
-	label := t.label("none")
+	label := t.label(labelNone)
 	if len(options) == 0 {
-		label = t.label("ask-comms")
+		label = t.label(labelAskComms)
 	}
 	p.Buttons = []Button{{Label: label, Press: Press{Action: ActNone, Question: q.ID}}}
 	return p
@@ -256,12 +244,12 @@ func (t *turn) holdingPost(ctx context.Context, e Escalation, topic *knowledge.E
 	if !e.Urgent {
 		p.Note = join(p.Note, t.say(WordUrgentHelp, nil))
 	}
-	p.Buttons = []Button{{Label: t.label("withdraw"), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
+	p.Buttons = []Button{{Label: t.label(labelWithdraw), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 	if e.Urgent && e.Topic != "" {
-		p.Buttons = append([]Button{{Label: t.label("not-this"), Press: Press{Action: ActNotThis, Ref: e.Ref}}}, p.Buttons...)
+		p.Buttons = append([]Button{{Label: t.label(labelNotThis), Press: Press{Action: ActNotThis, Ref: e.Ref}}}, p.Buttons...)
 	}
 	if !e.Anonymous {
-		p.Buttons = append(p.Buttons, Button{Label: t.label("anonymous"), Press: Press{Action: ActAnonymous, Ref: e.Ref}})
+		p.Buttons = append(p.Buttons, Button{Label: t.label(labelAnonymous), Press: Press{Action: ActAnonymous, Ref: e.Ref}})
 	}
 	return p, nil
 }

@@ -106,7 +106,7 @@ func (t *turn) keptBack(th Thought) bool {
 		return false
 	}
 	t.hidden = true
-	t.tellAlone(t.notice(WordQuiet, nil, Button{Label: t.label("hand-off"), Press: Press{Action: ActHandOff}, Form: true}))
+	t.tellAlone(t.notice(WordQuiet, nil, Button{Label: t.label(labelHandOff), Press: Press{Action: ActHandOff}, Form: true}))
 	return true
 }
 
@@ -140,7 +140,7 @@ func (t *turn) summoned(ctx context.Context, th Thought) (bool, error) {
 		t.hidden = true
 		t.count("signpost", lane.ID)
 		p := stepsPost(lane, t.say(WordPrivateNote, nil))
-		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: lane.ID}, Form: true}}
+		p.Buttons = []Button{{Label: t.label(labelHandOff), Press: Press{Action: ActHandOff, Entry: lane.ID}, Form: true}}
 		t.tellAlone(p)
 		return true, nil
 	}
@@ -236,7 +236,7 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 		q.Message = t.put(q.Message, t.answerPost(q, d.Entry))
 	case Language:
 		q.Candidates, q.Entry = nil, ""
-		q.Message = t.put(q.Message, Post{Kind: KindNotice, Text: d.read(t.base), Buttons: []Button{{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID}}}})
+		q.Message = t.put(q.Message, Post{Kind: KindNotice, Text: d.read(t.base), Buttons: []Button{{Label: t.label(labelAskComms), Press: Press{Action: ActAskComms, Question: q.ID}}}})
 	case SmallTalk:
 		t.count("smalltalk", d.Entry.ID)
 		t.tell(Post{Kind: KindSmallTalk, Text: d.Entry.Body})
@@ -261,9 +261,9 @@ func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
 	t.hidden = true
 	p := stepsPost(e, t.say(WordPrivateNote, nil))
 	if e.Handoff {
-		p.Buttons = []Button{{Label: t.label("hand-off"), Press: Press{Action: ActHandOff, Entry: e.ID}, Form: true}}
+		p.Buttons = []Button{{Label: t.label(labelHandOff), Press: Press{Action: ActHandOff, Entry: e.ID}, Form: true}}
 	}
-	p.Buttons = append(p.Buttons, Button{Label: t.label("not-this"), Press: Press{Action: ActNotThis}})
+	p.Buttons = append(p.Buttons, Button{Label: t.label(labelNotThis), Press: Press{Action: ActNotThis}})
 	t.Person = &Contact{ID: t.m.From.ID, QuietUntil: t.m.At.Add(conversation)}
 	if t.known.Contact != nil {
 		t.Person.FirstAt = t.known.Contact.FirstAt
@@ -546,7 +546,7 @@ func (t *turn) show(p Press) error {
 	t.count("shown", e.ID)
 	post := t.entryPost(e, p.Question)
 	if q := t.known.Question; e.Route == knowledge.Comms && q != nil && q.Asker.ID == t.m.From.ID && q.Ref == 0 {
-		post.Buttons = []Button{{Label: t.label("ask-comms"), Press: Press{Action: ActAskComms, Question: q.ID, Entry: e.ID}}}
+		post.Buttons = []Button{{Label: t.label(labelAskComms), Press: Press{Action: ActAskComms, Question: q.ID, Entry: e.ID}}}
 	}
 	t.tell(post)
 	return nil

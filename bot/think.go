@@ -155,7 +155,7 @@ func declined(last *Question, said string) bool {
 		return false
 	}
 	said = strings.ToLower(strings.Trim(text.Clean(said), " .!"))
-	return said == "none" || said == strings.ToLower(labels["none"])
+	return said == "none" || said == strings.ToLower(labels[labelNone])
 }
 
 // joined decides on a short follow-up together with the question before it. It

@@ -64,9 +64,9 @@ func (t *turn) unanswered(ctx context.Context) error {
 // offerToPassOn offers, to who wrote alone, to pass words on that are kept nowhere yet: the
 // button has them, and where they are too long, a form asks for them again.
 func (t *turn) offerToPassOn(w Word, words string) {
-	b := Button{Label: t.label("pass-on"), Press: Press{Action: ActPassOn, Fields: map[string]string{FieldText: words}}, Style: Primary}
+	b := Button{Label: t.label(labelPassOn), Press: Press{Action: ActPassOn, Fields: map[string]string{FieldText: words}}, Style: Primary}
 	if !carried(words) {
-		b = Button{Label: t.label("pass-on"), Press: Press{Action: ActHandOff}, Form: true}
+		b = Button{Label: t.label(labelPassOn), Press: Press{Action: ActHandOff}, Form: true}
 	}
 	p := t.notice(w, nil, b)
 	t.Reply.Aside = &p
@@ -104,13 +104,13 @@ func (t *turn) underCard() error {
 	if !t.m.Addressed {
 		t.Keys = append(t.Keys, "under/"+e.Ref.String()+"/"+string(t.m.From.ID))
 	}
-	keep := Button{Label: t.label("keep"), Press: Press{Action: ActKeep, Ref: e.Ref}}
+	keep := Button{Label: t.label(labelKeep), Press: Press{Action: ActKeep, Ref: e.Ref}}
 	if !carried(said) {
 		p := t.notice(WordUnderCardLong, with, keep)
 		t.Reply.Aside = &p
 		return nil
 	}
-	send := Button{Label: t.label("send"), Press: Press{Action: ActSend, Ref: e.Ref, Fields: map[string]string{FieldText: said}}, Style: Primary}
+	send := Button{Label: t.label(labelSend), Press: Press{Action: ActSend, Ref: e.Ref, Fields: map[string]string{FieldText: said}}, Style: Primary}
 	p := t.notice(WordUnderCard, with, send, keep)
 	p.Text = join(p.Text, asMarkdown(said))
 	t.Reply.Aside = &p
