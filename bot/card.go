@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -72,7 +73,8 @@ func (b *Bot) card(base *knowledge.Base, e Escalation) Post {
 		p.Facts = append(p.Facts, Fact{Label: "FAQ entry", Value: x.Title})
 	}
 	if last := len(e.History) - 1; last >= 0 && e.State == Closed {
-		p.Facts = append(p.Facts, Fact{Label: eventName(e.History[last].What), Value: e.History[last].Text, Time: e.History[last].At})
+		label := cmp.Or(endings[e.History[last].What], eventNames[EventClosed])
+		p.Facts = append(p.Facts, Fact{Label: label, Value: e.History[last].Text, Time: e.History[last].At})
 	}
 	p.Buttons = cardButtons(e)
 	return p
@@ -90,16 +92,16 @@ func attachedNames(list []Attached) string {
 
 // promoted tells whether an entry was made of the answer.
 func (e Escalation) promoted() bool {
-	return e.Entry != "" && slices.ContainsFunc(e.History, func(ev Event) bool { return ev.What == "promoted" && ev.Text == e.Entry })
+	return e.Entry != "" && slices.ContainsFunc(e.History, func(ev Step) bool { return ev.What == EventPromoted && ev.Text == e.Entry })
 }
 
 // undelivered tells whether what comms said last did not get through.
 func (e Escalation) undelivered() bool {
 	for i := len(e.History) - 1; i >= 0; i-- {
 		switch e.History[i].What {
-		case "undelivered":
+		case EventUndelivered:
 			return true
-		case "answered", "corrected", "asked-back", "not-ours":
+		case EventAnswered, EventCorrected, EventAskedBack, EventNotOurs:
 			return false
 		}
 	}
@@ -173,24 +175,6 @@ func stateName(e Escalation) string {
 	return s
 }
 
-func eventName(what string) string {
-	switch what {
-	case "withdrawn":
-		return "Withdrawn by the asker"
-	case "not-ours":
-		return "Not for us"
-	case "not-this":
-		return "False alarm: the asker says that it is no emergency"
-	case "false-alarm":
-		return "False alarm"
-	case "deleted":
-		return "Deleted by the asker"
-	case "learnt":
-		return "False alarm, and a line for the lanes to learn from"
-	}
-	return "Closed"
-}
-
 // likelihood says a confidence in words.
 func likelihood(confidence float64) string {
 	if confidence >= .5 {
@@ -222,11 +206,11 @@ func refs(list []Ref) string {
 // wasHarmless tells whether a lane took for an emergency what was none, and nobody has
 // had it learnt yet.
 func (e Escalation) wasHarmless() bool {
-	return e.Text != "" && e.Urgent && (e.last() == "not-this" || e.last() == "false-alarm")
+	return e.Text != "" && e.Urgent && (e.last() == EventNotThis || e.last() == EventFalseAlarm)
 }
 
 // last is what happened last.
-func (e Escalation) last() string {
+func (e Escalation) last() Event {
 	if len(e.History) == 0 {
 		return ""
 	}

@@ -42,7 +42,7 @@ func (t *turn) edited(ctx context.Context, q Question) error {
 	}
 	x.Text, x.Candidates, x.EditedAt = th.Text, th.Found.Candidates, t.m.At
 	q.Text, q.Candidates = x.Text, x.Candidates
-	t.event(&x, "edited", "")
+	t.event(&x, EventEdited, "")
 	t.Questions = append(t.Questions, q)
 	t.change(x)
 	return nil
@@ -63,7 +63,7 @@ func (t *turn) deleted() {
 	}
 	x.Text, x.Additions = "", nil
 	for i := range x.History {
-		if what := x.History[i].What; what == "added" || what == "replied" {
+		if what := x.History[i].What; what == EventAdded || what == EventReplied {
 			x.History[i].Text = ""
 		}
 	}
@@ -71,7 +71,7 @@ func (t *turn) deleted() {
 		x.State, x.ClosedAt = Closed, t.m.At
 		t.endHolding(x, WordWithdrawn)
 	}
-	t.event(&x, "deleted", "")
+	t.event(&x, EventDeleted, "")
 	t.change(x)
 }
 
@@ -92,7 +92,7 @@ func (b *Bot) Undelivered(ctx context.Context, d Delivery) error {
 		t := &turn{b: b, base: b.folder.Base(), m: Message{At: now}}
 		t.Keys, t.At = []string{"undelivered/" + d.ID}, now
 		x := *known.Escalation
-		if x.Text == "" || x.State == Closed && x.last() == "withdrawn" {
+		if x.Text == "" || x.State == Closed && x.last() == EventWithdrawn {
 			return nil
 		}
 		if !x.State.Pending() || x.State == Waiting {
@@ -101,7 +101,7 @@ func (b *Bot) Undelivered(ctx context.Context, d Delivery) error {
 				x.State = Claimed
 			}
 		}
-		x.History = append(x.History, Event{At: now, What: "undelivered"})
+		x.History = append(x.History, Step{At: now, What: EventUndelivered})
 		t.change(x)
 		for _, place := range b.comms {
 			t.Deliveries = append(t.Deliveries, Delivery{ID: b.newID(), To: place, Post: t.notice(WordUndelivered, map[string]string{"Ref": x.Ref.String()}), Ref: x.Ref, CreatedAt: now})

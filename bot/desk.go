@@ -68,14 +68,14 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		t.hold(&e, t.m.From)
-		t.event(&e, "claimed", "")
+		t.event(&e, EventClaimed, "")
 	case ActGiveBack:
 		if !open || e.Holder.ID == "" {
 			refuse(WordDoneAlready)
 			return nil
 		}
 		e.State, e.Holder = Open, Person{}
-		t.event(&e, "given-back", "")
+		t.event(&e, EventGivenBack, "")
 	case ActAssign:
 		if !open {
 			refuse(WordDoneAlready)
@@ -91,7 +91,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		t.hold(&e, to)
-		t.event(&e, "assigned", to.Name)
+		t.event(&e, EventAssigned, to.Name)
 	case ActAnswer, ActReuse, ActSend:
 		if missing() {
 			return nil
@@ -123,7 +123,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			}
 		}
 		e.Answer, e.AnsweredBy = said, t.m.From
-		t.event(&e, "corrected", said)
+		t.event(&e, EventCorrected, said)
 		t.toAsker(&e, t.relayPost(e, WordRelayCorrection, said))
 	case ActUseEntry:
 		entry, ok := t.base.Entry(p.Fields[FieldEntry])
@@ -152,7 +152,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			t.hold(&e, t.m.From)
 		}
 		e.State = Waiting
-		t.event(&e, "asked-back", said)
+		t.event(&e, EventAskedBack, said)
 		post := t.relayPost(e, WordRelayQuestion, said)
 		post.Buttons = []Button{t.replyButton(e.Ref), {Label: t.label(labelWithdraw), Press: Press{Action: ActWithdraw, Ref: e.Ref}}}
 		t.toAsker(&e, post)
@@ -165,7 +165,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
-		t.event(&e, "not-ours", said)
+		t.event(&e, EventNotOurs, said)
 		t.endHolding(e, WordDealtWith)
 		post := t.relayPost(e, WordRelayNotOurs, said)
 		post.Buttons = nil
@@ -176,7 +176,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
-		t.event(&e, "false-alarm", "")
+		t.event(&e, EventFalseAlarm, "")
 		t.endHolding(e, WordDealtWith)
 		post := t.relayPost(e, WordRelayFalseAlarm, t.say(WordFalseAlarm, with))
 		post.Buttons = nil
@@ -187,7 +187,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 			return nil
 		}
 		e.State, e.ClosedAt = Closed, t.m.At
-		t.event(&e, "closed", "")
+		t.event(&e, EventClosed, "")
 	case ActHarmless:
 		if missing() {
 			return nil
@@ -205,7 +205,7 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		if err := t.b.folder.AddHarmless(ctx, lane.ID, from, limit(said, maxHarmless)); err != nil {
 			return t.notWritten(err, FieldText)
 		}
-		t.event(&e, "learnt", "")
+		t.event(&e, EventLearnt, "")
 		t.Reply.Notice = t.say(WordLearnt, nil)
 	case ActPromote:
 		return t.promote(ctx, e, p)
@@ -233,7 +233,7 @@ func (t *turn) answered(e *Escalation, text, entry string) {
 		t.hold(e, t.m.From)
 	}
 	e.State, e.Answer, e.Entry, e.AnsweredBy, e.AnsweredAt = Answered, text, entry, t.m.From, t.m.At
-	t.event(e, "answered", text)
+	t.event(e, EventAnswered, text)
 	t.endHolding(*e, WordDealtWith)
 }
 
@@ -330,7 +330,7 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 	}
 	t.base = t.b.folder.Base() // with the new entry
 	e.Entry = entry.ID
-	t.event(&e, "promoted", entry.ID)
+	t.event(&e, EventPromoted, entry.ID)
 	t.change(e)
 	n, err := t.offer(ctx, e)
 	if err != nil {
@@ -449,7 +449,7 @@ func (t *turn) offer(ctx context.Context, from Escalation) (int, error) {
 		post := t.entryPost(entry, e.Question)
 		post.Note = t.say(WordOffer, map[string]string{"Ref": e.Ref.String()})
 		post.Buttons = t.answerButtons(e.Ref)[:1]
-		t.event(&e, "offered", entry.ID)
+		t.event(&e, EventOffered, entry.ID)
 		t.toAsker(&e, post)
 		t.change(e)
 	}

@@ -32,7 +32,7 @@
 //   - message.go, post.go, delivery.go: what comes in, what is said, where it goes
 //   - bot.go, slow.go: Handle, what a Bot is made of, and how much it takes at once
 //   - think.go, redact.go, decide.go: from a text to a decision
-//   - escalation.go, turn.go: what is kept, and what the store has to promise
+//   - escalation.go, event.go, turn.go: what is kept, and what the store has to promise
 //   - talk.go: what askers say and press; desk.go: what comms press
 //   - say.go, words.go, labels.go, card.go: what is shown to askers, and to comms
 //   - form.go, home.go: reads, for what a platform has to open or draw

@@ -139,7 +139,7 @@ type Escalation struct {
 	AnsweredAt time.Time         `json:"answered_at,omitzero"`
 	ClosedAt   time.Time         `json:"closed_at,omitzero"`
 	RemindedAt time.Time         `json:"reminded_at,omitzero"`
-	History    []Event           `json:"history,omitempty"`
+	History    []Step            `json:"history,omitempty"`
 	// Holding is the delivery that told the asker who has the question, where it
 	// can be changed.
 	Holding string `json:"holding,omitempty"`
@@ -147,10 +147,10 @@ type Escalation struct {
 	Messages []string `json:"messages,omitempty"`
 }
 
-// Event is one step in an escalation's life.
-type Event struct {
+// Step is one step in an escalation's life.
+type Step struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"`        // opened, added, claimed, given-back, assigned, asked-back, replied, answered, corrected, reopened, withdrawn, anonymous, not-ours, promoted, offered, closed, reminded, learnt, edited, deleted, undelivered
+	What Event     `json:"what"`
 	By   Person    `json:"by,omitzero"` // nobody for the asker's own steps
 	Text string    `json:"text,omitempty"`
 }

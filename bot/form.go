@@ -192,7 +192,7 @@ func alike(said string, list []string, n int) []string {
 // lastAsked is what comms asked the asker last.
 func lastAsked(e Escalation) string {
 	for i := len(e.History) - 1; i >= 0; i-- {
-		if e.History[i].What == "asked-back" {
+		if e.History[i].What == EventAskedBack {
 			return e.History[i].Text
 		}
 	}

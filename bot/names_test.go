@@ -18,7 +18,7 @@ import (
 
 // named are the types whose values are names: each is a constant in this package, and
 // nowhere written out or put together.
-var named = []string{"Word", "label"}
+var named = []string{"Word", "label", "Event"}
 
 // nameUsers are the packages that use them.
 var nameUsers = []string{"bot", "bot/store", "adapters/slack", "adapters/teams", "adapters/teams/connector", "adapters/web", "cmd/canteen"}
@@ -83,6 +83,11 @@ func TestWordsHaveFiles(t *testing.T) {
 // Each label of a button has its text, and each text its label.
 func TestLabelsHaveTexts(t *testing.T) {
 	sameNames(t, "label", texts(t, labels))
+}
+
+// Each event has its name for people, and each name its event.
+func TestEventsHaveNames(t *testing.T) {
+	sameNames(t, "Event", texts(t, eventNames))
 }
 
 // texts are the names that have one.

@@ -29,7 +29,7 @@ func (b *Bot) Remind(ctx context.Context) error {
 			continue
 		}
 		e.RemindedAt = now
-		e.History = append(e.History, Event{At: now, What: "reminded", Text: what})
+		e.History = append(e.History, Step{At: now, What: EventReminded, Text: what})
 		t := Turn{At: now, Escalations: []Escalation{e}}
 		post := Post{Kind: KindNotice, Text: base.Wording(reminders[what], map[string]string{"Ref": e.Ref.String(), "Time": workingSpan(waited)}), Urgent: what == urgent}
 		places := b.comms
@@ -75,7 +75,7 @@ func (b *Bot) ReportProblems(ctx context.Context, problems knowledge.Problems) e
 	return nil
 }
 
-// The limits, as Event.Text has them.
+// The limits, as Step.Text has them.
 const (
 	unclaimed  = "unclaimed"
 	unanswered = "unanswered"
@@ -105,13 +105,13 @@ func overdue(e Escalation, local knowledge.Local, now time.Time) (string, time.D
 	called, told := e.OpenedAt, false // of an urgent one
 	for _, ev := range e.History {
 		switch {
-		case ev.What == "reminded" && ev.Text == urgent:
+		case ev.What == EventReminded && ev.Text == urgent:
 			called = ev.At
-		case ev.What == "reminded" && ev.Text == onCall:
+		case ev.What == EventReminded && ev.Text == onCall:
 			told = true
-		case ev.What == "reminded":
+		case ev.What == EventReminded:
 			reminded = ev.Text
-		case ev.What == "reopened" || ev.What == "replied" || ev.What == "given-back":
+		case ev.What == EventReopened || ev.What == EventReplied || ev.What == EventGivenBack:
 			since, reminded = ev.At, ""
 		}
 	}

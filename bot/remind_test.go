@@ -85,7 +85,7 @@ func TestOverdue(t *testing.T) {
 	l := local(t, "")
 	start := time.Date(2026, 6, 3, 9, 0, 0, 0, l.Zone) // a Wednesday
 	e := Escalation{State: Open, OpenedAt: start}
-	with := func(e Escalation, s State, events ...Event) Escalation { e.State, e.History = s, events; return e }
+	with := func(e Escalation, s State, events ...Step) Escalation { e.State, e.History = s, events; return e }
 	off := l
 	off.Reminders = knowledge.Reminders{}
 	for _, c := range []struct {
@@ -100,13 +100,13 @@ func TestOverdue(t *testing.T) {
 		{"claimed", with(e, Claimed), l, 3 * time.Hour, ""},
 		{"claimed, unanswered", with(e, Claimed), l, 24 * time.Hour, unanswered},
 		{"both", e, l, 24 * time.Hour, unanswered},
-		{"reminded", with(e, Open, Event{What: "reminded", Text: unclaimed}), l, 3 * time.Hour, ""},
-		{"reminded, still unanswered", with(e, Open, Event{What: "reminded", Text: unclaimed}), l, 24 * time.Hour, unanswered},
-		{"reminded of both", with(e, Open, Event{What: "reminded", Text: unanswered}), l, 240 * time.Hour, ""},
-		{"given back after a reminder", with(e, Open, Event{What: "reminded", Text: unclaimed}, Event{What: "given-back", At: start.Add(3 * time.Hour)}), l, 5 * time.Hour, unclaimed},
+		{"reminded", with(e, Open, Step{What: EventReminded, Text: unclaimed}), l, 3 * time.Hour, ""},
+		{"reminded, still unanswered", with(e, Open, Step{What: EventReminded, Text: unclaimed}), l, 24 * time.Hour, unanswered},
+		{"reminded of both", with(e, Open, Step{What: EventReminded, Text: unanswered}), l, 240 * time.Hour, ""},
+		{"given back after a reminder", with(e, Open, Step{What: EventReminded, Text: unclaimed}, Step{What: EventGivenBack, At: start.Add(3 * time.Hour)}), l, 5 * time.Hour, unclaimed},
 		{"waiting for the asker", with(e, Waiting), l, 240 * time.Hour, ""},
-		{"reopened", with(e, Claimed, Event{What: "reminded", Text: unanswered}, Event{What: "reopened", At: start.Add(24 * time.Hour)}), l, 25 * time.Hour, ""},
-		{"reopened, unanswered", with(e, Claimed, Event{What: "reminded", Text: unanswered}, Event{What: "reopened", At: start.Add(24 * time.Hour)}), l, 48 * time.Hour, unanswered},
+		{"reopened", with(e, Claimed, Step{What: EventReminded, Text: unanswered}, Step{What: EventReopened, At: start.Add(24 * time.Hour)}), l, 25 * time.Hour, ""},
+		{"reopened, unanswered", with(e, Claimed, Step{What: EventReminded, Text: unanswered}, Step{What: EventReopened, At: start.Add(24 * time.Hour)}), l, 48 * time.Hour, unanswered},
 		{"turned off", e, off, 240 * time.Hour, ""},
 	} {
 		if got, _ := overdue(c.e, c.local, start.Add(c.after)); got != c.want {

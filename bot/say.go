@@ -112,12 +112,12 @@ func (t *turn) count(decision, entry string, what ...string) {
 
 // event adds a step to an escalation's life. The asker's own steps carry no name:
 // who asked stands in Asker and nowhere else.
-func (t *turn) event(e *Escalation, what, text string) {
+func (t *turn) event(e *Escalation, what Event, text string) {
 	by := t.m.From
 	if by.ID == e.Asker.ID {
 		by = Person{}
 	}
-	e.History = append(e.History, Event{At: t.m.At, What: what, By: by, Text: text})
+	e.History = append(e.History, Step{At: t.m.At, What: what, By: by, Text: text})
 }
 
 // change saves an escalation and brings its cards up to date.

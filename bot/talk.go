@@ -324,9 +324,9 @@ func (t *turn) askedBack() *Escalation {
 func (t *turn) add(e Escalation, th Thought) error {
 	t.removed(th.Removed)
 	e.Additions = append(e.Additions, th.Text)
-	what, said := "added", WordAdded
+	what, said := EventAdded, WordAdded
 	if e.State == Waiting {
-		e.State, what, said = Claimed, "replied", WordReplied
+		e.State, what, said = Claimed, EventReplied, WordReplied
 	}
 	t.event(&e, what, th.Text)
 	t.change(e)
@@ -365,7 +365,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	if err := t.like(ctx, &e); err != nil {
 		return err
 	}
-	t.event(&e, "opened", "")
+	t.event(&e, EventOpened, "")
 	q.Ref, q.Decision = ref, "escalate"
 	p, err := t.holdingPost(ctx, e, topic)
 	if err != nil {
@@ -661,7 +661,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			return nil
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
-		t.event(&x, "withdrawn", "")
+		t.event(&x, EventWithdrawn, "")
 		if t.endHolding(x, WordWithdrawn) {
 			t.Reply.Notice = t.say(WordWithdrawn, with)
 		} else {
@@ -677,7 +677,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			return nil
 		}
 		x.Anonymous = true
-		t.event(&x, "anonymous", "")
+		t.event(&x, EventAnonymous, "")
 		if x.Holding != "" {
 			topic, _ := t.base.Entry(x.Topic)
 			p, err := t.holdingPost(ctx, x, topic)
@@ -718,7 +718,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 		if x.Holder.ID != "" {
 			x.State = Claimed
 		}
-		t.event(&x, "reopened", "")
+		t.event(&x, EventReopened, "")
 		t.count("feedback", x.Entry, "no-help")
 		t.tell(t.notice(WordReopened, with, t.replyButton(x.Ref)))
 	case ActThanks:
@@ -730,7 +730,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			t.endHolding(x, WordHelped)
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
-		t.event(&x, "closed", "")
+		t.event(&x, EventClosed, "")
 		t.count("feedback", x.Entry, "helped")
 	}
 	t.change(x)
@@ -760,7 +760,7 @@ func (t *turn) notThis(ctx context.Context, p Press) error {
 	}
 	x := *e
 	x.State, x.ClosedAt = Closed, t.m.At
-	t.event(&x, "not-this", "")
+	t.event(&x, EventNotThis, "")
 	t.endHolding(x, WordAlarmEnded)
 	t.change(x)
 	t.known.Mine = slices.DeleteFunc(t.known.Mine, func(m Escalation) bool { return m.Ref == x.Ref })

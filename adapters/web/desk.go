@@ -113,7 +113,7 @@ type itemPage struct {
 	layout
 	Ref     bot.Ref
 	Card    bot.Post
-	History []bot.Event
+	History []bot.Step
 	Near    []near
 	Like    []bot.Ref
 	Entry   *knowledge.Entry // used for the answer, or made of it

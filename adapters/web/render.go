@@ -108,7 +108,6 @@ var pages = func() map[string]*template.Template {
 			b, err := json.Marshal(v)
 			return string(b), err
 		},
-		"what":  what,
 		"state": func(s bot.State) [2]string { return states[s] },
 	}).ParseFS(templates, "templates/layout.html", "templates/parts.html"))
 	m := map[string]*template.Template{}
@@ -146,30 +145,6 @@ var states = map[bot.State][2]string{
 	bot.Waiting:  {"Waiting for the asker", "purple"},
 	bot.Answered: {"Answered", "green"},
 	bot.Closed:   {"Closed", "grey"},
-}
-
-// what is a step in an escalation's life in words.
-func what(event string) string {
-	words := strings.ReplaceAll(event, "-", " ")
-	switch event {
-	case "added":
-		words = "the asker added"
-	case "replied":
-		words = "the asker replied"
-	case "withdrawn":
-		words = "withdrawn by the asker"
-	case "anonymous":
-		words = "to be answered without the asker’s name"
-	case "assigned":
-		words = "assigned to"
-	case "not-ours":
-		words = "not for us"
-	case "promoted":
-		words = "added to the FAQ as"
-	case "offered":
-		words = "the asker was offered"
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // topHeading is the highest heading inside a post: the page's own are above it.

@@ -183,7 +183,7 @@ func (s *Store) Transcript(ctx context.Context, place bot.Place, n int) ([]bot.S
 	}
 	for _, e := range mine {
 		for i, ev := range e.History {
-			if ev.What == "added" || ev.What == "replied" {
+			if ev.What == bot.EventAdded || ev.What == bot.EventReplied {
 				list = append(list, bot.Said{ID: fmt.Sprintf("%s-%d", e.Ref, i), At: ev.At.Truncate(time.Millisecond), Text: ev.Text, Mine: true})
 			}
 		}

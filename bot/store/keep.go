@@ -80,7 +80,7 @@ func (s *Store) forget(ctx context.Context, p bot.PersonID) error {
 			e.Asker, e.In, e.Where, e.Text, e.Additions, e.Messages, e.Question = bot.Person{}, "", "", erased, nil, nil, ""
 			for i, ev := range e.History {
 				switch ev.What {
-				case "opened", "added", "replied", "withdrawn", "anonymous", "reopened":
+				case bot.EventOpened, bot.EventAdded, bot.EventReplied, bot.EventWithdrawn, bot.EventAnonymous, bot.EventReopened:
 					e.History[i].By, e.History[i].Text = bot.Person{}, ""
 				}
 			}

@@ -221,7 +221,7 @@ var sheetsOf = map[string][]sheet{
 					if ev.By.ID == e.Asker.ID {
 						by = ""
 					}
-					out = append(out, []string{e.Ref.String(), stamp(ev.At), ev.What, by, ev.Text})
+					out = append(out, []string{e.Ref.String(), stamp(ev.At), string(ev.What), by, ev.Text})
 				}
 				return out
 			})},

@@ -26,7 +26,7 @@ func fill(w *world) {
 	w.commit(bot.Turn{Questions: []bot.Question{{ID: "q2", Asker: bot.Person{ID: ann, Name: "Ann Other"}, Text: "=HYPERLINK(\"x\")", At: w.clock.now(), Feedback: "helped"}}})
 	e := w.escalate(ann, "a/b")
 	e.Text, e.Asker.Name, e.Holder = "+44 is \"quoted\", and\nlong", "Ann Other", bot.Person{ID: "slack:c", Name: "Comms Person"}
-	e.History = []bot.Event{{At: w.clock.now(), What: "opened", By: e.Asker}, {At: w.clock.now(), What: "claimed", By: e.Holder, Text: "@all"}}
+	e.History = []bot.Step{{At: w.clock.now(), What: bot.EventOpened, By: e.Asker}, {At: w.clock.now(), What: bot.EventClaimed, By: e.Holder, Text: "@all"}}
 	e = w.change(e, bot.Claimed)
 	e.Answer, e.AnsweredBy = "-1 is fine", e.Holder
 	w.change(e, bot.Answered)

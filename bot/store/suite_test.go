@@ -868,7 +868,7 @@ func testTranscript(w *world) {
 	w.question("other", "web:bob", "web:bob")
 	e := w.escalate(ann, "a/b")
 	w.clock.advance(time.Second)
-	e.History = []bot.Event{{At: w.clock.now(), What: "claimed", Text: "internal"}, {At: w.clock.now(), What: "added", Text: "and more"}}
+	e.History = []bot.Step{{At: w.clock.now(), What: bot.EventClaimed, Text: "internal"}, {At: w.clock.now(), What: bot.EventAdded, Text: "and more"}}
 	w.change(e, bot.Claimed)
 	ids := func(n int) (out []string) {
 		list, err := w.Transcript(w.t.Context(), ann, n)
@@ -930,7 +930,7 @@ func testForget(w *world) {
 	const ann, bob = bot.PersonID("web:ann"), bot.PersonID("web:bob")
 	for _, p := range []bot.PersonID{ann, bob} {
 		e := w.escalate(p, "a/b")
-		e.History = []bot.Event{{What: "opened", By: e.Asker, Text: "secret words"}, {What: "answered", By: bot.Person{ID: "slack:comms"}, Text: "the answer"}}
+		e.History = []bot.Step{{What: bot.EventOpened, By: e.Asker, Text: "secret words"}, {What: bot.EventAnswered, By: bot.Person{ID: "slack:comms"}, Text: "the answer"}}
 		e.Text, e.Additions, e.Answer, e.Messages = "secret words", []string{"secret words"}, "the answer", []string{"m-" + string(p)}
 		e = w.change(e, bot.Answered)
 		q := bot.Question{ID: bot.QuestionID("q-" + p), Asker: bot.Person{ID: p}, In: "slack:C1", Audience: bot.Shared, Text: "secret words", At: w.clock.now(), Message: "a-" + string(p)}
