@@ -10,7 +10,7 @@ import (
 // Asked is a decision as the command line shows it.
 type Asked struct {
 	Question   string      `json:"question"`
-	Decision   string      `json:"decision"`
+	Decision   Decided     `json:"decision"`
 	Entry      string      `json:"entry"`
 	Options    []string    `json:"options"`
 	Lane       string      `json:"lane"`

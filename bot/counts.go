@@ -4,12 +4,12 @@ import "time"
 
 // Counts are what the store knows of the whole, for metrics and the desk.
 type Counts struct {
-	Decisions map[string]int64 // by decision, ever
-	Feedback  map[string]int64 // by what was pressed, ever
-	Waiting   map[string]int64 // escalations that comms have to do with, by age: 1h, 4h, 1d, 3d, more
-	Queued    int64            // deliveries that are not there yet
-	Parked    int64            // deliveries that were given up
-	Oldest    time.Duration    // age of the oldest queued delivery
+	Decisions map[Decided]int64  // by decision, ever
+	Feedback  map[Feedback]int64 // by what was pressed, ever
+	Waiting   map[string]int64   // escalations that comms have to do with, by age: 1h, 4h, 1d, 3d, more
+	Queued    int64              // deliveries that are not there yet
+	Parked    int64              // deliveries that were given up
+	Oldest    time.Duration      // age of the oldest queued delivery
 }
 
 // Meter is told what happens, for metrics.

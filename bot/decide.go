@@ -56,7 +56,7 @@ var DefaultPolicy = Policy{Answer: 0.80, Likely: 0.50, Topic: 0.50, Covered: 0.2
 
 // Decision is what becomes of one question: Answer, Likely, Clarify, Signpost, SmallTalk,
 // Escalate or Unread.
-type Decision interface{ decision() string }
+type Decision interface{ decision() Decided }
 
 type (
 	// Answer shows an entry.
@@ -82,14 +82,34 @@ type (
 	Unread struct{ Wording Word }
 )
 
-func (Answer) decision() string    { return "answer" }
-func (Likely) decision() string    { return "likely" }
-func (Clarify) decision() string   { return "clarify" }
-func (Signpost) decision() string  { return "signpost" }
-func (SmallTalk) decision() string { return "smalltalk" }
-func (Escalate) decision() string  { return "escalate" }
-func (Language) decision() string  { return "act" }
-func (Unread) decision() string    { return "smalltalk" }
+func (Answer) decision() Decided    { return DecidedAnswer }
+func (Likely) decision() Decided    { return DecidedLikely }
+func (Clarify) decision() Decided   { return DecidedClarify }
+func (Signpost) decision() Decided  { return DecidedSignpost }
+func (SmallTalk) decision() Decided { return DecidedSmallTalk }
+func (Escalate) decision() Decided  { return DecidedEscalate }
+func (Language) decision() Decided  { return DecidedAct }
+func (Unread) decision() Decided    { return DecidedSmallTalk }
+
+// Decided names a decision. Its value is stored and counted.
+type Decided string
+
+// The names of the decisions.
+const (
+	DecidedAnswer    Decided = "answer"
+	DecidedLikely    Decided = "likely"
+	DecidedClarify   Decided = "clarify"
+	DecidedSignpost  Decided = "signpost"
+	DecidedSmallTalk Decided = "smalltalk"
+	DecidedEscalate  Decided = "escalate"
+	DecidedAct       Decided = "act" // on the conversation itself: which, Asked.Act says
+)
+
+// What is counted beside the decisions.
+const (
+	CountedShown    Decided = "shown"    // an entry, to who pressed for it
+	CountedFeedback Decided = "feedback" // Tally.What says which
+)
 
 // maxOptions is how many entries "did you mean" offers.
 const maxOptions = 3

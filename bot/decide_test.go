@@ -128,13 +128,17 @@ func TestThink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ text, decision, entry, cue string }{
-		{"can i tweet about work", "answer", "basics/tweeting", ""},
-		{"i want to end my life", "signpost", "lanes/crisis-self", "end my life"},
-		{"look at 943 476 5919", "signpost", "lanes/patient-identifiable", bot.KindNHSNumber},
-		{"  ", "smalltalk", "", ""},
-		{"🎉", "smalltalk", "", ""},
-		{"zorblax quffle snerp", "escalate", "", ""},
+	for _, c := range []struct {
+		text       string
+		decision   bot.Decided
+		entry, cue string
+	}{
+		{"can i tweet about work", bot.DecidedAnswer, "basics/tweeting", ""},
+		{"i want to end my life", bot.DecidedSignpost, "lanes/crisis-self", "end my life"},
+		{"look at 943 476 5919", bot.DecidedSignpost, "lanes/patient-identifiable", bot.KindNHSNumber},
+		{"  ", bot.DecidedSmallTalk, "", ""},
+		{"🎉", bot.DecidedSmallTalk, "", ""},
+		{"zorblax quffle snerp", bot.DecidedEscalate, "", ""},
 	} {
 		th := bot.Think(base, c.text, policy)
 		got := th.Report(base, c.text)

@@ -126,7 +126,7 @@ func TestUnsureIsNotPassedOn(t *testing.T) {
 	}
 	w := newWorld(t, func(c *bot.Config) { c.Folder, c.Policy = shipped{base: base}, bot.DefaultPolicy })
 	const text = "what happens to my account when i am gone"
-	if d := bot.Think(base, text, bot.DefaultPolicy).Report(base, text); d.Decision != "escalate" {
+	if d := bot.Think(base, text, bot.DefaultPolicy).Report(base, text); d.Decision != bot.DecidedEscalate {
 		t.Fatalf("%q is no such text any more: %s", text, d.Decision)
 	}
 	w.ask("nurse", text)

@@ -26,14 +26,14 @@ type Question struct {
 	Audience   Audience          `json:"audience,omitempty"`
 	Text       string            `json:"text"`
 	At         time.Time         `json:"at"`
-	Decision   string            `json:"decision"`
+	Decision   Decided           `json:"decision"`
 	Entry      string            `json:"entry,omitempty"`   // shown, or the comms entry that it matched
 	Options    []string          `json:"options,omitempty"` // offered, while a "did you mean" is pending
 	Candidates []match.Candidate `json:"candidates,omitempty"`
-	Feedback   string            `json:"feedback,omitempty"` // "", helped, not-meant, ask-comms, none, chose, no-help
-	Message    string            `json:"message,omitempty"`  // the delivery that shows it to the asker, which updates replace
-	Said       string            `json:"said,omitempty"`     // Message.Said of what asked it
-	Ref        Ref               `json:"ref,omitempty"`      // of the escalation that it led to
+	Feedback   Feedback          `json:"feedback,omitempty"`
+	Message    string            `json:"message,omitempty"` // the delivery that shows it to the asker, which updates replace
+	Said       string            `json:"said,omitempty"`    // Message.Said of what asked it
+	Ref        Ref               `json:"ref,omitempty"`     // of the escalation that it led to
 }
 
 // UnmarshalJSON reads those of before there were audiences too.
@@ -71,6 +71,22 @@ func oldAudience(data []byte) Audience {
 	}
 	return Private
 }
+
+// Feedback is what a person made of what they were shown. Its value is stored and counted.
+type Feedback string
+
+// What a question may have, and what is counted.
+const (
+	FeedbackHelped   Feedback = "helped"
+	FeedbackNotMeant Feedback = "not-meant"
+	FeedbackChose    Feedback = "chose" // one of the entries offered
+	FeedbackNone     Feedback = "none"  // of the entries offered
+	FeedbackAskComms Feedback = "ask-comms"
+	FeedbackPassOn   Feedback = "pass-on"  // what was said to nobody, or above a mention
+	FeedbackHandOff  Feedback = "hand-off" // what a private lane kept back
+	FeedbackNoHelp   Feedback = "no-help"  // of comms' answer
+	FeedbackWords    Feedback = "words"    // with a thumb
+)
 
 // Ref is the number of an escalation, which a person can read out: C-42.
 type Ref int64

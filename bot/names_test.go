@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/constant"
 	"go/parser"
@@ -18,7 +19,7 @@ import (
 
 // named are the types whose values are names: each is a constant in this package, and
 // nowhere written out or put together.
-var named = []string{"Word", "label", "Event"}
+var named = []string{"Word", "label", "Event", "Decided", "Feedback"}
 
 // nameUsers are the packages that use them.
 var nameUsers = []string{"bot", "bot/store", "adapters/slack", "adapters/teams", "adapters/teams/connector", "adapters/web", "cmd/canteen"}
@@ -88,6 +89,37 @@ func TestLabelsHaveTexts(t *testing.T) {
 // Each event has its name for people, and each name its event.
 func TestEventsHaveNames(t *testing.T) {
 	sameNames(t, "Event", texts(t, eventNames))
+}
+
+// What is stored stays as it is: databases have these names from the first version on.
+func TestStoredNames(t *testing.T) {
+	for typ, names := range map[string]string{
+		"Event": "opened added replied edited anonymous reopened withdrawn deleted not-this claimed given-back assigned asked-back answered corrected " +
+			"not-ours false-alarm closed promoted learnt offered reminded undelivered",
+		"Decided":  "answer likely clarify signpost smalltalk escalate act shown feedback",
+		"Feedback": "helped not-meant chose none ask-comms pass-on hand-off no-help words",
+	} {
+		sameNames(t, typ, strings.Fields(names))
+	}
+	const question = `{"id":"q","asker":{"ID":"","Name":""},"in":"","audience":"private","text":"may I?","at":"2026-06-03T10:00:00Z","decision":"clarify","feedback":"not-meant"}`
+	stored[Question](t, question)
+	const step = `{"at":"2026-06-03T10:00:00Z","what":"given-back","by":{"ID":"slack:U1","Name":"Carol"},"text":"x"}`
+	if s := stored[Step](t, step); s.What != EventGivenBack {
+		t.Errorf("read as %q", s.What)
+	}
+	stored[Step](t, `{"at":"2026-06-03T10:00:00Z","what":"of-a-later-version"}`)
+}
+
+// stored reads a document and writes it again, to the same bytes.
+func stored[T any](t *testing.T, data string) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(data), &v); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(v); err != nil || string(again) != data {
+		t.Errorf("written as %s, %v", again, err)
+	}
+	return v
 }
 
 // texts are the names that have one.

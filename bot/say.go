@@ -106,8 +106,12 @@ func (t *turn) update(id string, p Post) {
 	t.Deliveries = append(t.Deliveries, Delivery{ID: id, Post: p})
 }
 
-func (t *turn) count(decision, entry string, what ...string) {
-	t.Tally = append(t.Tally, Tally{Decision: decision, Entry: entry, What: strings.Join(what, " ")})
+func (t *turn) count(d Decided, entry string) {
+	t.Tally = append(t.Tally, Tally{Decision: d, Entry: entry})
+}
+
+func (t *turn) countFeedback(entry string, f Feedback) {
+	t.Tally = append(t.Tally, Tally{Decision: CountedFeedback, Entry: entry, What: f})
 }
 
 // event adds a step to an escalation's life. The asker's own steps carry no name:

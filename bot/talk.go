@@ -138,7 +138,7 @@ func (t *turn) summoned(ctx context.Context, th Thought) (bool, error) {
 			}
 		}
 		t.hidden = true
-		t.count("signpost", lane.ID)
+		t.count(DecidedSignpost, lane.ID)
 		p := stepsPost(lane, t.say(WordPrivateNote, nil))
 		p.Buttons = []Button{{Label: t.label(labelHandOff), Press: Press{Action: ActHandOff, Entry: lane.ID}, Form: true}}
 		t.tellAlone(p)
@@ -238,7 +238,7 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 		q.Candidates, q.Entry = nil, ""
 		q.Message = t.put(q.Message, Post{Kind: KindNotice, Text: d.read(t.base), Buttons: []Button{{Label: t.label(labelAskComms), Press: Press{Action: ActAskComms, Question: q.ID}}}})
 	case SmallTalk:
-		t.count("smalltalk", d.Entry.ID)
+		t.count(DecidedSmallTalk, d.Entry.ID)
 		t.tell(Post{Kind: KindSmallTalk, Text: d.Entry.Body})
 		return nil // nothing to keep
 	case Escalate:
@@ -252,7 +252,7 @@ func (t *turn) carryOut(ctx context.Context, q Question, th Thought) error {
 // lane shows a lane's steps: an urgent one tells comms at once, a private one
 // keeps nothing but a count.
 func (t *turn) lane(ctx context.Context, th Thought, e *knowledge.Entry) error {
-	t.count("signpost", e.ID)
+	t.count(DecidedSignpost, e.ID)
 	if e.Route == knowledge.Urgent {
 		t.removed(th.Removed)
 		q := t.question(th)
@@ -366,15 +366,15 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 		return err
 	}
 	t.event(&e, EventOpened, "")
-	q.Ref, q.Decision = ref, "escalate"
+	q.Ref, q.Decision = ref, DecidedEscalate
 	p, err := t.holdingPost(ctx, e, topic)
 	if err != nil {
 		return err
 	}
 	if urgent {
-		q.Decision = "signpost"
+		q.Decision = DecidedSignpost
 	} else {
-		t.count("escalate", e.Topic)
+		t.count(DecidedEscalate, e.Topic)
 	}
 	if e.Holding = t.present(&q, p, urgent || q.Audience.narrow() && t.m.Audience != OnlyAsker); e.Holding != "" {
 		e.Messages = append(e.Messages, e.Holding)
@@ -435,7 +435,7 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	case ActNotThis:
 		return t.notThis(ctx, p)
 	case ActPassOn:
-		return t.passOn(ctx, p)
+		return t.passOn(ctx)
 	case ActWithdraw, ActAnonymous, ActReply, ActNoHelp, ActThanks:
 		return t.pressedEscalation(ctx, p)
 	}
@@ -495,7 +495,7 @@ func (t *turn) feedback(q *Question, p Press) bool {
 		about = e.Ref.String()
 	}
 	t.removed(t.read.Removed)
-	t.count("feedback", "", "words")
+	t.countFeedback("", FeedbackWords)
 	for _, place := range t.b.comms {
 		post := t.notice(WordFeedback, map[string]string{"Title": plain(about)})
 		post.Quote = t.read.Text
@@ -523,8 +523,11 @@ func (t *turn) toComms(ctx context.Context, q Question, p Press) error {
 		t.Reply.Notice = t.say(WordAlready, map[string]string{"Ref": q.Ref.String()})
 		return nil
 	}
-	q.Feedback, q.Options = string(p.Action), nil
-	t.count("feedback", q.Entry, q.Feedback)
+	q.Feedback, q.Options = FeedbackNone, nil
+	if p.Action == ActAskComms {
+		q.Feedback = FeedbackAskComms
+	}
+	t.countFeedback(q.Entry, q.Feedback)
 	if p.Action == ActAskComms { // the answer stays, and the holding text follows it
 		t.settle(q)
 		q.Message = ""
@@ -543,7 +546,7 @@ func (t *turn) show(p Press) error {
 		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
-	t.count("shown", e.ID)
+	t.count(CountedShown, e.ID)
 	post := t.entryPost(e, p.Question)
 	if q := t.known.Question; e.Route == knowledge.Comms && q != nil && q.Asker.ID == t.m.From.ID && q.Ref == 0 {
 		post.Buttons = []Button{{Label: t.label(labelAskComms), Press: Press{Action: ActAskComms, Question: q.ID, Entry: e.ID}}}
@@ -559,12 +562,12 @@ func (t *turn) choose(ctx context.Context, q Question, id string) error {
 		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
 	}
-	q.Options, q.Entry, q.Feedback = nil, e.ID, "chose"
-	t.count("feedback", e.ID, "chose")
+	q.Options, q.Entry, q.Feedback = nil, e.ID, FeedbackChose
+	t.countFeedback(e.ID, FeedbackChose)
 	if e.Route == knowledge.Comms {
 		return t.escalate(ctx, q, e, false)
 	}
-	q.Decision = "answer"
+	q.Decision = DecidedAnswer
 	t.present(&q, t.answerPost(q, e), false)
 	return nil
 }
@@ -584,8 +587,8 @@ func (t *turn) notMeant(q Question) error {
 		}
 	}
 	q.Options = ids(options)
-	q.Feedback = "not-meant"
-	t.count("feedback", wrong, q.Feedback)
+	q.Feedback = FeedbackNotMeant
+	t.countFeedback(wrong, q.Feedback)
 	sorry := WordNotMeant
 	if len(options) == 0 {
 		sorry = WordNotMeantNone
@@ -597,11 +600,11 @@ func (t *turn) notMeant(q Question) error {
 // helped records that an answer was right and takes its buttons away.
 func (t *turn) helped(q Question) error {
 	t.Reply.Notice = t.say(WordHelped, nil)
-	if q.Feedback == "helped" {
+	if q.Feedback == FeedbackHelped {
 		return nil
 	}
-	q.Feedback = "helped"
-	t.count("feedback", q.Entry, q.Feedback)
+	q.Feedback = FeedbackHelped
+	t.countFeedback(q.Entry, q.Feedback)
 	t.settle(q)
 	t.Questions = append(t.Questions, q)
 	return nil
@@ -634,7 +637,7 @@ func (t *turn) handOff(ctx context.Context, p Press) error {
 	if q.Audience != Private { // what comes of it is for their eyes alone
 		q.Audience = OnlyAsker
 	}
-	q.Where, q.Feedback = "", string(p.Action)
+	q.Where, q.Feedback = "", FeedbackHandOff
 	q.Link = ""
 	if own := t.read.lane(); isOwnCrisis(own) && p.Entry != own.ID { // they chose to pass it on, and need help all the same
 		t.tellAlone(stepsPost(own, ""))
@@ -719,7 +722,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 			x.State = Claimed
 		}
 		t.event(&x, EventReopened, "")
-		t.count("feedback", x.Entry, "no-help")
+		t.countFeedback(x.Entry, FeedbackNoHelp)
 		t.tell(t.notice(WordReopened, with, t.replyButton(x.Ref)))
 	case ActThanks:
 		t.Reply.Notice = t.say(WordHelped, nil)
@@ -731,7 +734,7 @@ func (t *turn) pressedEscalation(ctx context.Context, p Press) error {
 		}
 		x.State, x.ClosedAt = Closed, t.m.At
 		t.event(&x, EventClosed, "")
-		t.count("feedback", x.Entry, "helped")
+		t.countFeedback(x.Entry, FeedbackHelped)
 	}
 	t.change(x)
 	return nil

@@ -73,7 +73,7 @@ func (t *turn) offerToPassOn(w Word, words string) {
 }
 
 // passOn passes on the words that a button carries.
-func (t *turn) passOn(ctx context.Context, p Press) error {
+func (t *turn) passOn(ctx context.Context) error {
 	if t.read == nil {
 		t.Reply.Notice = t.say(WordExpired, nil)
 		return nil
@@ -83,7 +83,7 @@ func (t *turn) passOn(ctx context.Context, p Press) error {
 		return t.lane(ctx, th, lane)
 	}
 	q := t.question(th)
-	q.Feedback = string(p.Action)
+	q.Feedback = FeedbackPassOn
 	var topic *knowledge.Entry
 	if d, ok := th.Decision.(Escalate); ok {
 		topic = d.Topic

@@ -41,9 +41,9 @@ type Contact struct {
 
 // Tally counts one decision on one day, with no word of who asked what.
 type Tally struct {
-	Decision string // answer, clarify, escalate, signpost, smalltalk, feedback
+	Decision Decided
 	Entry    string
-	What     string // of feedback: helped, not-meant, …
+	What     Feedback // of CountedFeedback
 }
 
 // Ask says what a message has to be decided on.

@@ -124,11 +124,11 @@ func usual(name string, i int) bot.Turn {
 	for _, action := range []bot.Action{bot.ActHelped, bot.ActNotMeant, bot.ActAskComms} {
 		post.Buttons = append(post.Buttons, bot.Button{Label: string(action), Press: bot.Press{Action: action, Question: bot.QuestionID(id)}})
 	}
-	q := bot.Question{ID: bot.QuestionID(id), Asker: bot.Person{ID: bot.PersonID(in)}, In: in, Text: "can i tweet about work", At: now, Decision: "answer", Entry: "twitter/work", Message: id}
+	q := bot.Question{ID: bot.QuestionID(id), Asker: bot.Person{ID: bot.PersonID(in)}, In: in, Text: "can i tweet about work", At: now, Decision: bot.DecidedAnswer, Entry: "twitter/work", Message: id}
 	for range 5 {
 		q.Candidates = append(q.Candidates, match.Candidate{ID: "twitter/work"})
 	}
-	return bot.Turn{Keys: []string{id}, At: now, Questions: []bot.Question{q}, Deliveries: []bot.Delivery{{ID: id, To: in, Post: post, CreatedAt: now}}, Tally: []bot.Tally{{Decision: "answer", Entry: fmt.Sprint("twitter/", i%100)}}}
+	return bot.Turn{Keys: []string{id}, At: now, Questions: []bot.Question{q}, Deliveries: []bot.Delivery{{ID: id, To: in, Post: post, CreatedAt: now}}, Tally: []bot.Tally{{Decision: bot.DecidedAnswer, Entry: fmt.Sprint("twitter/", i%100)}}}
 }
 
 // bare writes a turn's rows in a transaction of their own and nothing else.

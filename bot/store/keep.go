@@ -166,7 +166,7 @@ var ages = []struct {
 
 // Counts gives what metrics and the desk show of the whole.
 func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
-	c := bot.Counts{Decisions: map[string]int64{}, Feedback: map[string]int64{}, Waiting: map[string]int64{}}
+	c := bot.Counts{Waiting: map[string]int64{}}
 	type row struct {
 		key string
 		n   int64
@@ -182,9 +182,10 @@ func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
 	for _, a := range ages {
 		c.Waiting[a.name] = 0
 	}
-	err := count(countDecisions, func(k string, n int64) { c.Decisions[k] = n })
+	var err error
+	c.Decisions, err = tallied[bot.Decided](ctx, s.db, countDecisions)
 	if err == nil {
-		err = count(countFeedback, func(k string, n int64) { c.Feedback[k] = n })
+		c.Feedback, err = tallied[bot.Feedback](ctx, s.db, countFeedback)
 	}
 	if err == nil {
 		err = count(listWaiting, func(_ string, at int64) {
@@ -209,4 +210,16 @@ func (s *Store) Counts(ctx context.Context) (bot.Counts, error) {
 		err = count(findOldest, func(_ string, at int64) { c.Oldest = max(0, now.Sub(moment(at))) })
 	}
 	return c, err
+}
+
+// tallied reads numbers by the names of what was counted.
+func tallied[K ~string](ctx context.Context, q querier, query string) (map[K]int64, error) {
+	by := map[K]int64{}
+	_, err := collect(ctx, q, func(rows *sql.Rows) (name K, err error) {
+		var n int64
+		err = rows.Scan(&name, &n)
+		by[name] = n
+		return name, err
+	}, query)
+	return by, err
 }

@@ -233,7 +233,7 @@ var sheetsOf = map[string][]sheet{
 				if q.Ref != 0 {
 					ref = q.Ref.String()
 				}
-				return [][]string{{stamp(q.At), q.Text, q.Decision, q.Entry, q.Feedback, ref}}
+				return [][]string{{stamp(q.At), q.Text, string(q.Decision), q.Entry, string(q.Feedback), ref}}
 			})},
 	},
 	"tally": {

@@ -21,9 +21,9 @@ func fill(w *world) {
 	ctx := w.t.Context()
 	const ann = "slack:ann"
 	w.commit(bot.Turn{Keys: []string{"k1", "k2"}, Person: &bot.Contact{ID: ann, FirstAt: w.clock.now(), QuietUntil: w.clock.now()},
-		Reply: bot.Reply{Notice: "Ümlaut <b> & \x00 \u2028"}, Tally: []bot.Tally{{Decision: "answer", Entry: "a/b"}, {Decision: "feedback", Entry: "a/b", What: "helped"}}})
+		Reply: bot.Reply{Notice: "Ümlaut <b> & \x00 \u2028"}, Tally: []bot.Tally{{Decision: bot.DecidedAnswer, Entry: "a/b"}, {Decision: bot.CountedFeedback, Entry: "a/b", What: bot.FeedbackHelped}}})
 	w.question("q1", ann, "slack:D1")
-	w.commit(bot.Turn{Questions: []bot.Question{{ID: "q2", Asker: bot.Person{ID: ann, Name: "Ann Other"}, Text: "=HYPERLINK(\"x\")", At: w.clock.now(), Feedback: "helped"}}})
+	w.commit(bot.Turn{Questions: []bot.Question{{ID: "q2", Asker: bot.Person{ID: ann, Name: "Ann Other"}, Text: "=HYPERLINK(\"x\")", At: w.clock.now(), Feedback: bot.FeedbackHelped}}})
 	e := w.escalate(ann, "a/b")
 	e.Text, e.Asker.Name, e.Holder = "+44 is \"quoted\", and\nlong", "Ann Other", bot.Person{ID: "slack:c", Name: "Comms Person"}
 	e.History = []bot.Step{{At: w.clock.now(), What: bot.EventOpened, By: e.Asker}, {At: w.clock.now(), What: bot.EventClaimed, By: e.Holder, Text: "@all"}}

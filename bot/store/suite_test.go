@@ -215,7 +215,7 @@ func (w *world) change(e bot.Escalation, state bot.State) bot.Escalation {
 
 func (w *world) question(id bot.QuestionID, person bot.PersonID, in bot.Place) bot.Question {
 	w.t.Helper()
-	q := bot.Question{ID: id, Audience: bot.Private, Asker: bot.Person{ID: person}, In: in, Text: "can I?", At: w.clock.now(), Decision: "answer", Entry: "a/b"}
+	q := bot.Question{ID: id, Audience: bot.Private, Asker: bot.Person{ID: person}, In: in, Text: "can I?", At: w.clock.now(), Decision: bot.DecidedAnswer, Entry: "a/b"}
 	w.commit(bot.Turn{Questions: []bot.Question{q}})
 	return q
 }
@@ -272,7 +272,7 @@ func testLoad(w *world) {
 	equal(w, "escalation", w.load(bot.Ask{Ref: answered.Ref}).Escalation, &answered)
 	equal(w, "neither there", w.load(bot.Ask{Question: "no", Ref: 999}), bot.Known{})
 
-	led.Feedback = "helped"
+	led.Feedback = bot.FeedbackHelped
 	w.commit(bot.Turn{Questions: []bot.Question{led}, Person: &contact})
 	equal(w, "saved again", w.load(bot.Ask{Question: "q5"}).Question, &led)
 	equal(w, "contact again", w.load(bot.Ask{Person: ann}).Contact, &contact)
@@ -357,7 +357,7 @@ func testQuestionOnce(w *world) {
 
 func testRepeat(w *world) {
 	first := bot.Reply{Notice: "done", Posts: []bot.Post{{Kind: bot.KindAnswer, Text: "Yes\x00 & <no>"}}, Errors: map[string]string{"text": "too long"}}
-	turn := bot.Turn{Keys: []string{"a", "b"}, Tally: []bot.Tally{{Decision: "answer"}}, Reply: first}
+	turn := bot.Turn{Keys: []string{"a", "b"}, Tally: []bot.Tally{{Decision: bot.DecidedAnswer}}, Reply: first}
 	equal(w, "first", w.commit(turn), first)
 	again := first
 	again.Repeat = true
@@ -375,7 +375,7 @@ func testRepeat(w *world) {
 	w.leases()
 	c, err := w.Counts(w.t.Context())
 	w.ok(err)
-	equal(w, "counted once", c.Decisions, map[string]int64{"answer": 1})
+	equal(w, "counted once", c.Decisions, map[bot.Decided]int64{bot.DecidedAnswer: 1})
 }
 
 func testRepeatsAtOnce(w *world) {
@@ -387,7 +387,7 @@ func testRepeatsAtOnce(w *world) {
 			if i%2 == 0 { // would be a deadlock between replicas if each took them in the order given
 				keys = []string{"y", "x"}
 			}
-			r, err := w.Commit(w.t.Context(), bot.Turn{Keys: keys, At: w.clock.now(), Reply: bot.Reply{Notice: "one"}, Tally: []bot.Tally{{Decision: "answer"}},
+			r, err := w.Commit(w.t.Context(), bot.Turn{Keys: keys, At: w.clock.now(), Reply: bot.Reply{Notice: "one"}, Tally: []bot.Tally{{Decision: bot.DecidedAnswer}},
 				Deliveries: []bot.Delivery{{ID: fmt.Sprint(i), To: "slack:D1"}}})
 			if err != nil || r.Notice != "one" {
 				w.t.Errorf("reply %+v, error %v", r, err)
@@ -414,7 +414,7 @@ func testConflict(w *world) {
 	claimed := w.change(e, bot.Claimed)
 	for name, stale := range map[string]bot.Escalation{"older": e, "new with its number": {Ref: e.Ref}} {
 		_, err := w.Commit(ctx, bot.Turn{Keys: []string{"late"}, At: w.clock.now(), Escalations: []bot.Escalation{stale},
-			Questions: []bot.Question{{ID: "q"}}, Deliveries: []bot.Delivery{{ID: "d", To: "slack:D1"}}, Tally: []bot.Tally{{Decision: "answer"}}})
+			Questions: []bot.Question{{ID: "q"}}, Deliveries: []bot.Delivery{{ID: "d", To: "slack:D1"}}, Tally: []bot.Tally{{Decision: bot.DecidedAnswer}}})
 		if !errors.Is(err, bot.ErrConflict) {
 			w.t.Fatalf("%s: %v", name, err)
 		}
@@ -886,7 +886,7 @@ func testPurge(w *world) {
 	ctx := w.t.Context()
 	w.commit(bot.Turn{Keys: []string{"old"}, Person: &bot.Contact{ID: "slack:quiet", QuietUntil: w.clock.now().Add(time.Hour)},
 		Questions:  []bot.Question{{ID: "old", At: w.clock.now()}},
-		Tally:      []bot.Tally{{Decision: "answer", Entry: "a/b"}},
+		Tally:      []bot.Tally{{Decision: bot.DecidedAnswer, Entry: "a/b"}},
 		Deliveries: []bot.Delivery{{ID: "sent", To: "web:x", CreatedAt: w.clock.now()}, {ID: "of-c", To: "web:x", Ref: 1, CreatedAt: w.clock.now()}, {ID: "parked", To: "slack:D1", CreatedAt: w.clock.now()}, {ID: "waits", To: "teams:D2", CreatedAt: w.clock.now()}}})
 	w.commit(bot.Turn{Person: &bot.Contact{ID: "slack:met", FirstAt: w.clock.now(), QuietUntil: w.clock.now()}})
 	w.settle(w.leases("parked", "waits")[0], bot.Settlement{Outcome: bot.Parked})
@@ -1031,14 +1031,14 @@ func testCounts(w *world) {
 	zero := map[string]int64{"1h": 0, "4h": 0, "1d": 0, "3d": 0, "more": 0}
 	c, err := w.Counts(ctx)
 	w.ok(err)
-	equal(w, "of nothing", c, bot.Counts{Decisions: map[string]int64{}, Feedback: map[string]int64{}, Waiting: zero})
+	equal(w, "of nothing", c, bot.Counts{Decisions: map[bot.Decided]int64{}, Feedback: map[bot.Feedback]int64{}, Waiting: zero})
 	w.escalate("slack:ann", "a/b")
 	w.clock.advance(100 * time.Hour)
 	w.escalate("slack:ann", "a/b")
 	w.clock.advance(2 * time.Hour)
 	w.change(w.escalate("slack:ann", "a/b"), bot.Waiting)
 	w.change(w.escalate("slack:ann", "a/b"), bot.Closed)
-	w.commit(bot.Turn{Tally: []bot.Tally{{Decision: "answer", Entry: "a/b"}, {Decision: "answer", Entry: "a/b"}, {Decision: "answer", Entry: "c/d"}, {Decision: "feedback", Entry: "a/b", What: "helped"}}})
+	w.commit(bot.Turn{Tally: []bot.Tally{{Decision: bot.DecidedAnswer, Entry: "a/b"}, {Decision: bot.DecidedAnswer, Entry: "a/b"}, {Decision: bot.DecidedAnswer, Entry: "c/d"}, {Decision: bot.CountedFeedback, Entry: "a/b", What: bot.FeedbackHelped}}})
 	w.send("d1", "slack:D1", "")
 	w.send("d2", "slack:D2", "")
 	w.settle(w.lease("me", 1)[0], bot.Settlement{Outcome: bot.Parked})
@@ -1050,7 +1050,7 @@ func testCounts(w *world) {
 	}
 	c.Oldest = 0
 	zero["1h"], zero["4h"], zero["more"] = 1, 1, 1
-	equal(w, "counts", c, bot.Counts{Decisions: map[string]int64{"answer": 3}, Feedback: map[string]int64{"helped": 1}, Waiting: zero, Queued: 1, Parked: 1})
+	equal(w, "counts", c, bot.Counts{Decisions: map[bot.Decided]int64{bot.DecidedAnswer: 3}, Feedback: map[bot.Feedback]int64{bot.FeedbackHelped: 1}, Waiting: zero, Queued: 1, Parked: 1})
 }
 
 func testAnswerTime(w *world) {
@@ -1072,17 +1072,17 @@ func testAnswerTime(w *world) {
 }
 
 func testPopular(w *world) {
-	shown := func(decision string, entries ...string) {
+	shown := func(decision bot.Decided, entries ...string) {
 		for _, e := range entries {
 			w.commit(bot.Turn{Tally: []bot.Tally{{Decision: decision, Entry: e}}})
 		}
 	}
 	old := w.clock.now()
-	shown("answer", "old/old", "old/old", "old/old", "old/old")
+	shown(bot.DecidedAnswer, "old/old", "old/old", "old/old", "old/old")
 	w.clock.advance(48 * time.Hour)
-	shown("answer", "b/b", "a/a", "c/c", "c/c", "")
-	shown("shown", "c/c", "a/a")
-	shown("escalate", "x/x", "x/x", "x/x")
+	shown(bot.DecidedAnswer, "b/b", "a/a", "c/c", "c/c", "")
+	shown(bot.CountedShown, "c/c", "a/a")
+	shown(bot.DecidedEscalate, "x/x", "x/x", "x/x")
 	popular := func(since time.Time, n int) []string {
 		list, err := w.Popular(w.t.Context(), since, n)
 		w.ok(err)

@@ -207,7 +207,7 @@ func unmet(base *knowledge.Base) (list knowledge.Problems) {
 	for _, x := range base.Examples() {
 		t := bot.Think(base, x.Text, bot.DefaultPolicy)
 		if t.Meets(x.Lane) != x.Must {
-			list = append(list, x.Problem(t.Report(base, x.Text).Decision+" "+entryID(t)))
+			list = append(list, x.Problem(string(t.Report(base, x.Text).Decision)+" "+entryID(t)))
 		}
 	}
 	return list

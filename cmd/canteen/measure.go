@@ -65,14 +65,14 @@ func (s *share) add(hit bool) {
 }
 
 type miss struct {
-	Line     int      `json:"line"`
-	Question string   `json:"question"`
-	Expected string   `json:"expected"`
-	Facts    []string `json:"facts,omitempty"`
-	Note     string   `json:"note"`
-	Decision string   `json:"decision"`
-	Got      string   `json:"got"`
-	Why      string   `json:"why"`
+	Line     int         `json:"line"`
+	Question string      `json:"question"`
+	Expected string      `json:"expected"`
+	Facts    []string    `json:"facts,omitempty"`
+	Note     string      `json:"note"`
+	Decision bot.Decided `json:"decision"`
+	Got      string      `json:"got"`
+	Why      string      `json:"why"`
 }
 
 func (c *testCmd) Run(ctx context.Context, s *streams) error {
@@ -135,7 +135,7 @@ func shownBy(a bot.Asked) string {
 // judge counts a row, and tells whether it got what it expects.
 func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
 	right := func(id string) bool { return r.right(base, id) }
-	answered, likely, alarmed := a.Decision == "answer", a.Decision == "likely", a.Decision == "signpost" && a.Lane != ""
+	answered, likely, alarmed := a.Decision == bot.DecidedAnswer, a.Decision == bot.DecidedLikely, a.Decision == bot.DecidedSignpost && a.Lane != ""
 	switch r.Expected {
 	case "answer":
 		first := len(a.Candidates) > 0 && right(a.Candidates[0].Entry)
@@ -162,13 +162,13 @@ func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
 		return first && reached
 	case "escalate":
 		f.Leaked.add(answered)
-		ok = a.Decision == "escalate" || a.Decision == "signpost" && a.Lane == ""
+		ok = a.Decision == bot.DecidedEscalate || a.Decision == bot.DecidedSignpost && a.Lane == ""
 	case "clarify":
-		ok = a.Decision == "clarify" || (answered || likely) && right(a.Entry)
+		ok = a.Decision == bot.DecidedClarify || (answered || likely) && right(a.Entry)
 		f.Clarify.add(ok)
 		return ok
 	case "smalltalk":
-		ok = a.Decision == "smalltalk" || slices.Contains([]string{"greeting", "thanks", "topics"}, a.Act)
+		ok = a.Decision == bot.DecidedSmallTalk || slices.Contains([]string{"greeting", "thanks", "topics"}, a.Act)
 		f.Small.add(ok)
 		return ok
 	case "urgent":
@@ -176,7 +176,7 @@ func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
 		ok = alarmed && (strings.HasPrefix(a.Lane, strings.TrimSpace(lane)) || right(a.Entry))
 		f.Lanes.add(ok)
 	case "act":
-		ok = a.Decision == "act" && slices.Contains(r.Want, a.Act)
+		ok = a.Decision == bot.DecidedAct && slices.Contains(r.Want, a.Act)
 		f.Acts.add(ok)
 	case "near":
 		ok = !answered || !right(a.Entry)

@@ -102,10 +102,10 @@ func (s *stored) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
 	}
 	for k, n := range c.Decisions {
-		value(descDecisions, prometheus.CounterValue, float64(n), k)
+		value(descDecisions, prometheus.CounterValue, float64(n), string(k))
 	}
 	for k, n := range c.Feedback {
-		value(descFeedback, prometheus.CounterValue, float64(n), k)
+		value(descFeedback, prometheus.CounterValue, float64(n), string(k))
 	}
 	for k, n := range c.Waiting {
 		value(descWaiting, prometheus.GaugeValue, float64(n), k)
