@@ -21,23 +21,23 @@ type Fact struct{ ID, Concept, Words string }
 
 // Base is what is served of a folder. It never changes.
 type Base struct {
-	exactly  map[string]*Entry // of what is asked, word for word; lanes left out
-	entries  []*Entry          // sorted by id
-	byID     map[string]*Entry
-	sources  map[string]*source
-	topics   map[string]string // titles, by topic
-	facts    map[string]Fact
-	lexicon  match.Lexicon
-	local    Local
-	wording  map[Word]*message
-	lanes    *laneIndex
-	cues     map[string]*laneCues // by lane
-	lists    map[string][]string  // of words, for cues
-	harmless map[string][]string  // by file, what is said that is no lane's
-	warnings Problems
-	hash     string
-	index    func() *match.Index
-	suggest  func() suggestions
+	byPhrasing map[string]*Entry // of what is asked, word for word; lanes left out
+	entries    []*Entry          // sorted by id
+	byID       map[string]*Entry
+	sources    map[string]*source
+	topics     map[string]string // titles, by topic
+	facts      map[string]Fact
+	lexicon    match.Lexicon
+	local      Local
+	wording    map[Word]*message
+	lanes      *laneIndex
+	cues       map[string]*laneCues // by lane
+	lists      map[string][]string  // of words, for cues
+	harmless   map[string][]string  // by file, what is said that is no lane's
+	warnings   Problems
+	hash       string
+	index      func() *match.Index
+	suggest    func() suggestions
 }
 
 // Entry returns the entry with that id, or with the id that it had before the first
@@ -75,7 +75,7 @@ func (b *Base) Fact(id string) (Fact, bool) { f, ok := b.facts[id]; return f, ok
 
 // Facts returns all facts, sorted by number.
 func (b *Base) Facts() []Fact {
-	return mapped(sortedKeys(b.facts), func(id string) Fact { return b.facts[id] })
+	return mapSlice(sortedKeys(b.facts), func(id string) Fact { return b.facts[id] })
 }
 
 // Warnings are what Load found and let pass: they take nothing out of service.
@@ -109,13 +109,13 @@ func slugTitle(id string) string { return strings.ReplaceAll(path.Base(id), "-",
 // ways of asking another entry has. Of an answer and a question for comms it is the answer;
 // of two others that are asked in the same words it is neither.
 func (b *Base) AskedExactly(said string) (*Entry, bool) {
-	e := b.exactly[exactForm(said)]
+	e := b.byPhrasing[exactForm(said)]
 	return e, e != nil
 }
 
-// exactForms are the entries by what is asked, word for word, with nil where that does not
+// byExactPhrasing are the entries by what is asked, word for word, with nil where that does not
 // tell which is meant.
-func exactForms(entries []*Entry) map[string]*Entry {
+func byExactPhrasing(entries []*Entry) map[string]*Entry {
 	forms := map[string]*Entry{}
 	for _, e := range entries {
 		if e.Lane() != "" {

@@ -43,7 +43,7 @@ func (b *Base) Check(now time.Time) Problems {
 	for _, e := range b.entries {
 		s := b.sources[e.ID]
 		p := &reporter{path: s.path}
-		if question.MatchString(e.Title) {
+		if questionTitle.MatchString(e.Title) {
 			p.warn(s.titleAt, "the title is a question: write a short statement")
 		}
 		if strings.HasSuffix(e.Title, ".") {
@@ -53,14 +53,14 @@ func (b *Base) Check(now time.Time) Problems {
 			p.warn(s.phrasings[0].at, "only %d phrasings: with at least %d, better 5 to 15, questions find this entry", n, minPhrasings)
 		}
 		if !e.ReviewBy.IsZero() && now.After(e.ReviewBy.AddDate(0, 0, 1)) {
-			p.warn(at{1, 1}, "the review was due by %s", e.ReviewBy.Format("2 January 2006"))
+			p.warn(position{1, 1}, "the review was due by %s", e.ReviewBy.Format("2 January 2006"))
 		}
 		b.style(p, s.Body, s.bodyAt, s.titleAt)
 		b.style(p, s.Since, s.sinceAt, s.sinceAt)
 		problems = append(problems, p.problems...)
 		asked = append(asked, s.askedAs()...)
 	}
-	texts := mapped(asked, func(p phrasing) string { return p.text })
+	texts := mapSlice(asked, func(p phrasing) string { return p.text })
 	nearCopies(texts, texts, func(i, j int) bool {
 		a, b := asked[i], asked[j]
 		if i > j || a.entry == b.entry {
@@ -87,7 +87,7 @@ func (b *Base) CheckFound() Problems {
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(asked); i = int(next.Add(1)) - 1 {
-				took[i] = b.takes(ix, asked[i])
+				took[i] = b.takenBy(ix, asked[i])
 			}
 		})
 	}
@@ -110,8 +110,8 @@ func (b *Base) CheckFound() Problems {
 	return problems.sort()
 }
 
-// takes is the lane or the other entry that takes a phrasing, or "".
-func (b *Base) takes(ix *match.Index, x phrasing) string {
+// takenBy is the lane or the other entry that takes a phrasing, or "".
+func (b *Base) takenBy(ix *match.Index, x phrasing) string {
 	if lane, _ := b.Cue(x.text); lane != nil && lane.ID != x.entry {
 		return lane.ID
 	}
@@ -138,7 +138,7 @@ func (b *Base) Against(rows []string) Problems {
 		asked = append(asked, b.sources[e.ID].askedAs()...)
 	}
 	var problems Problems
-	nearCopies(mapped(asked, func(p phrasing) string { return p.text }), rows, func(i, j int) bool {
+	nearCopies(mapSlice(asked, func(p phrasing) string { return p.text }), rows, func(i, j int) bool {
 		a := asked[i]
 		problems = append(problems, Problem{a.path, a.at.line, a.at.column, fmt.Sprintf("%q nearly copies a question of the test: %q", a.text, rows[j]), false})
 		return true
@@ -148,7 +148,7 @@ func (b *Base) Against(rows []string) Problems {
 
 type phrasing struct {
 	text, entry string
-	spot
+	location
 }
 
 // askedAs are all phrasings of an entry, and where they stand.
@@ -161,14 +161,14 @@ func (s *source) askedAs() (all []phrasing) {
 }
 
 var (
-	question = regexp.MustCompile(`(?i)\?$|^(can|could|should|shall|do|does|did|is|are|am|may|must|will|would) (i|you|we|it|they|my|your|our|the|there|this|staff)\b`)
-	value    = regexp.MustCompile(`\{\{\s*\.([A-Za-z]+)(\.[A-Za-z]+)?\s*\}\}`)
-	action   = regexp.MustCompile(`\{\{[^}]*\}\}`)
-	stop     = regexp.MustCompile(`[.!?]+["')\]]*(\s+|$)`)
+	questionTitle  = regexp.MustCompile(`(?i)\?$|^(can|could|should|shall|do|does|did|is|are|am|may|must|will|would) (i|you|we|it|they|my|your|our|the|there|this|staff)\b`)
+	templateValue  = regexp.MustCompile(`\{\{\s*\.([A-Za-z]+)(\.[A-Za-z]+)?\s*\}\}`)
+	templateAction = regexp.MustCompile(`\{\{[^}]*\}\}`)
+	sentenceEnd    = regexp.MustCompile(`[.!?]+["')\]]*(\s+|$)`)
 )
 
 // style warns about the sentences and paragraphs of a text.
-func (b *Base) style(p *reporter, md string, start, whole at) {
+func (b *Base) style(p *reporter, md string, start, whole position) {
 	if md == "" {
 		return
 	}
@@ -183,8 +183,8 @@ func (b *Base) style(p *reporter, md string, start, whole at) {
 			return ast.WalkContinue, nil
 		}
 		line := start.line + strings.Count(md[:n.Lines().At(0).Start], "\n")
-		plain := action.ReplaceAllString(value.ReplaceAllStringFunc(plainText(n, src), func(v string) string {
-			switch m := value.FindStringSubmatch(v); c := values[m[1]].(type) {
+		plain := templateAction.ReplaceAllString(templateValue.ReplaceAllStringFunc(plainText(n, src), func(v string) string {
+			switch m := templateValue.FindStringSubmatch(v); c := values[m[1]].(type) {
 			case Contact:
 				return c.Name
 			default:
@@ -203,12 +203,12 @@ func (b *Base) style(p *reporter, md string, start, whole at) {
 				syllables += syllablesOf(w)
 			}
 			if len(w) > maxSentence {
-				p.warn(at{line, 1}, "a sentence of %d words (the limit is %d): %q", len(w), maxSentence, shorten(s))
+				p.warn(position{line, 1}, "a sentence of %d words (the limit is %d): %q", len(w), maxSentence, truncate(s))
 			}
 		}
 		sentences += count
 		if count > maxParagraph {
-			p.warn(at{line, 1}, "a paragraph of %d sentences (the limit is %d)", count, maxParagraph)
+			p.warn(position{line, 1}, "a paragraph of %d sentences (the limit is %d)", count, maxParagraph)
 		}
 		return ast.WalkContinue, nil
 	})
@@ -245,7 +245,7 @@ func plainText(n ast.Node, src []byte) string {
 
 func sentencesOf(text string) (out []string) {
 	start := 0
-	for _, m := range stop.FindAllStringIndex(text, -1) {
+	for _, m := range sentenceEnd.FindAllStringIndex(text, -1) {
 		next := []rune(text[m[1]:])
 		if len(next) > 0 && unicode.IsLower(next[0]) {
 			continue // an abbreviation
@@ -282,7 +282,7 @@ func syllablesOf(word string) int {
 	return max(n, 1)
 }
 
-func shorten(s string) string {
+func truncate(s string) string {
 	s = strings.TrimSpace(s)
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"
@@ -309,12 +309,12 @@ func nearCopies(a, b []string, yield func(i, j int) bool) {
 	}
 	aw, ag := split(a)
 	bw, bg := split(b)
-	words := newJoin(aw, bw, nearWords)
-	grams := newJoin(ag, bg, nearGrams/(2-nearGrams)) // as Jaccard
+	words := newSimilarityJoin(aw, bw, nearWords)
+	grams := newSimilarityJoin(ag, bg, nearGrams/(2-nearGrams)) // as Jaccard
 	seen := make([]int, len(a))
 next:
 	for j := range b {
-		for i := range words.like(j) {
+		for i := range words.similar(j) {
 			if min(len(words.a[i]), len(words.b[j])) < 3 {
 				continue
 			}
@@ -323,7 +323,7 @@ next:
 				continue next
 			}
 		}
-		for i := range grams.like(j) {
+		for i := range grams.similar(j) {
 			if seen[i] != j+1 && !yield(i, j) {
 				continue next
 			}
@@ -331,9 +331,9 @@ next:
 	}
 }
 
-// join finds pairs of sets that share enough (Jaccard). Sets have their rare
+// similarityJoin finds pairs of sets that share enough (Jaccard). Sets have their rare
 // members first: two sets that share enough have one of their first in common.
-type join struct {
+type similarityJoin struct {
 	a, b  [][]int32
 	share float64
 	index map[int32][]posting
@@ -343,8 +343,8 @@ type join struct {
 // posting says that a set has a member at a position.
 type posting struct{ set, position int32 }
 
-func newJoin(a, b [][]string, share float64) *join {
-	x := &join{share: share, index: map[int32][]posting{}, seen: make([]int, len(a))}
+func newSimilarityJoin(a, b [][]string, share float64) *similarityJoin {
+	x := &similarityJoin{share: share, index: map[int32][]posting{}, seen: make([]int, len(a))}
 	count := map[string]int{}
 	for _, l := range slices.Concat(a, b) {
 		for _, f := range l {
@@ -359,38 +359,38 @@ func newJoin(a, b [][]string, share float64) *join {
 		number[f] = int32(i)
 	}
 	set := func(l []string) []int32 {
-		s := mapped(l, func(f string) int32 { return number[f] })
+		s := mapSlice(l, func(f string) int32 { return number[f] })
 		slices.Sort(s)
 		return slices.Compact(s)
 	}
-	x.a, x.b = mapped(a, set), mapped(b, set)
+	x.a, x.b = mapSlice(a, set), mapSlice(b, set)
 	for i, s := range x.a {
-		for p, f := range s[:x.head(len(s))] {
+		for p, f := range s[:x.prefixLength(len(s))] {
 			x.index[f] = append(x.index[f], posting{int32(i), int32(p)})
 		}
 	}
 	return x
 }
 
-// head is how many of n members another set must share one of.
-func (x *join) head(n int) int {
+// prefixLength is how many of n members another set must share one of.
+func (x *similarityJoin) prefixLength(n int) int {
 	return n - int(math.Ceil(x.share*float64(n)-1e-9)) + min(1, n)
 }
 
-// like yields the sets of a that are like a set of b.
-func (x *join) like(j int) iter.Seq[int] {
+// similar yields the sets of a that are like a set of b.
+func (x *similarityJoin) similar(j int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		b := x.b[j]
-		for q, f := range b[:x.head(len(b))] {
+		for q, f := range b[:x.prefixLength(len(b))] {
 			for _, p := range x.index[f] {
 				a := x.a[p.set]
 				// What they can share at most, as this is the first member.
 				most := min(len(a)-int(p.position), len(b)-q)
-				if x.seen[p.set] == j+1 || !x.enough(most, len(a)+len(b)) {
+				if x.seen[p.set] == j+1 || !x.similarEnough(most, len(a)+len(b)) {
 					continue
 				}
 				x.seen[p.set] = j + 1
-				if x.enough(shared(a, b), len(a)+len(b)) && !yield(int(p.set)) {
+				if x.similarEnough(intersection(a, b), len(a)+len(b)) && !yield(int(p.set)) {
 					return
 				}
 			}
@@ -398,12 +398,12 @@ func (x *join) like(j int) iter.Seq[int] {
 	}
 }
 
-func (x *join) enough(shared, both int) bool {
+func (x *similarityJoin) similarEnough(shared, both int) bool {
 	return float64(shared) >= x.share*float64(both-shared)-1e-9
 }
 
-// shared counts what two sorted sets have in common.
-func shared(a, b []int32) (n int) {
+// intersection counts what two sorted sets have in common.
+func intersection(a, b []int32) (n int) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		switch {
 		case a[i] == b[j]:

@@ -44,9 +44,9 @@ const (
 
 // The beginnings of a line that is no cue.
 const (
-	notCue  = "not:"
-	mustBe  = "must:"
-	mustNot = "must not:"
+	exclusionMark = "not:"
+	mustMark      = "must:"
+	mustNotMark   = "must not:"
 )
 
 // cue is one line of a .cues file: words in this order within one sentence.
@@ -58,13 +58,13 @@ type cue struct {
 
 // cueStep is what stands next: one of some phrases, after a gap or at once.
 type cueStep struct {
-	gap bool
-	any [][]cueWord
+	gap          bool
+	alternatives [][]cueWord
 }
 
 type cueWord struct {
-	text string
-	open bool // any ending
+	text   string
+	prefix bool // any ending
 }
 
 // Example is a sentence of a .cues file that has to meet the lane, or must not.
@@ -72,13 +72,13 @@ type Example struct {
 	Lane string // the entry's id
 	Text string
 	Must bool
-	spot
+	location
 }
 
 // laneCues are the cues of one lane as its file has them.
 type laneCues struct {
-	cues, nots []cue
-	examples   []Example
+	cues, exclusions []cue
+	examples         []Example
 }
 
 // readCues reads the .cues files of a folder; those of a later folder take the place of
@@ -97,16 +97,16 @@ func (a *assembly) readCues(l *layer) {
 		}
 		p := &reporter{path: l.path(name)}
 		c := p.parseCues(l.files[name], l, id, a.lists, a.lexicon.Reader())
-		for _, x := range slices.Concat(c.cues, c.nots) {
+		for _, x := range slices.Concat(c.cues, c.exclusions) {
 			size += len(x.text) + 1
 		}
 		if size > maxCueText {
-			p.add(at{1, 1}, "cues and lists have more than %d bytes together: nobody can read them any more", maxCueText)
+			p.add(position{1, 1}, "cues and lists have more than %d bytes together: nobody can read them any more", maxCueText)
 		}
 		if s := a.sources[id]; (s == nil || s.Lane() == "") && l.files["faq/"+id+entrySuffix] == nil {
-			p.add(at{1, 1}, "there is no lane %s that these cues could belong to", id)
+			p.add(position{1, 1}, "there is no lane %s that these cues could belong to", id)
 		}
-		if !a.take(p) && a.last != nil && a.last.cues[id] != nil {
+		if !a.record(p) && a.last != nil && a.last.cues[id] != nil {
 			c = a.last.cues[id]
 		}
 		a.cues[id] = c
@@ -120,22 +120,22 @@ func (p *reporter) parseCues(data []byte, l *layer, id string, lists map[string]
 		return c
 	}
 	for i, line := range lines {
-		where := at{i + 1, 1}
+		where := position{i + 1, 1}
 		t := strings.TrimSpace(line)
 		switch {
 		case t == "" || t[0] == '#':
-		case strings.HasPrefix(t, mustNot):
-			c.examples = append(c.examples, Example{id, strings.TrimSpace(t[len(mustNot):]), false, spot{p.path, where, l}})
-		case strings.HasPrefix(t, mustBe):
-			c.examples = append(c.examples, Example{id, strings.TrimSpace(t[len(mustBe):]), true, spot{p.path, where, l}})
+		case strings.HasPrefix(t, mustNotMark):
+			c.examples = append(c.examples, Example{id, strings.TrimSpace(t[len(mustNotMark):]), false, location{p.path, where, l}})
+		case strings.HasPrefix(t, mustMark):
+			c.examples = append(c.examples, Example{id, strings.TrimSpace(t[len(mustMark):]), true, location{p.path, where, l}})
 		default:
-			body, not := strings.CutPrefix(t, notCue)
+			body, not := strings.CutPrefix(t, exclusionMark)
 			x, err := parseCue(strings.TrimSpace(body), lists, r)
 			switch {
 			case err != nil:
 				p.add(where, "a cue that cannot be used: %v", err)
 			case not:
-				c.nots = append(c.nots, x)
+				c.exclusions = append(c.exclusions, x)
 			default:
 				if c.cues = append(c.cues, x); len(c.cues) == maxCues+1 {
 					p.add(where, "more than %d cues: what people say belongs into the file that ends in .asked", maxCues)
@@ -193,14 +193,14 @@ func parseCue(line string, lists map[string][]string, r *text.Reader) (cue, erro
 			if err != nil {
 				return c, err
 			}
-			step.any = append(step.any, words)
+			step.alternatives = append(step.alternatives, words)
 		}
 		c.steps, gap = append(c.steps, step), false
 	}
 	letters, words := 0, 0
 	for _, s := range c.steps {
-		least := s.any[0]
-		for _, w := range s.any {
+		least := s.alternatives[0]
+		for _, w := range s.alternatives {
 			if len(w) < len(least) {
 				least = w
 			}
@@ -241,32 +241,32 @@ func cueWords(phrase string, r *text.Reader) (words []cueWord, err error) {
 
 // laneIndex finds cues by their first words.
 type laneIndex struct {
-	cues   []cue // by precedence of their lanes, then longest first
-	nots   map[*Entry][]cue
-	first  map[string][]int32 // cue numbers by first word
-	open   map[string][]int32 // the same, any ending
-	reader *text.Reader
+	cues        []cue // by precedence of their lanes, then longest first
+	exclusions  map[*Entry][]cue
+	byFirstWord map[string][]int32 // cue numbers by first word
+	byPrefix    map[string][]int32 // the same, any ending
+	reader      *text.Reader
 }
 
 func newLaneIndex(entries []*Entry, cues map[string]*laneCues, lex match.Lexicon) *laneIndex {
-	x := &laneIndex{nots: map[*Entry][]cue{}, first: map[string][]int32{}, open: map[string][]int32{}, reader: lex.Reader()}
+	x := &laneIndex{exclusions: map[*Entry][]cue{}, byFirstWord: map[string][]int32{}, byPrefix: map[string][]int32{}, reader: lex.Reader()}
 	for _, e := range entries {
 		if of := cues[e.ID]; of != nil && e.Lane() != "" {
 			for _, c := range of.cues {
 				c.lane = e
 				x.cues = append(x.cues, c)
 			}
-			x.nots[e] = of.nots
+			x.exclusions[e] = of.exclusions
 		}
 	}
 	slices.SortStableFunc(x.cues, func(a, b cue) int {
 		return cmp.Or(cmp.Compare(laneRank(a.lane), laneRank(b.lane)), cmp.Compare(len(b.text), len(a.text)))
 	})
 	for n, c := range x.cues {
-		for _, phrase := range c.steps[0].any {
-			to := x.first
-			if phrase[0].open {
-				to = x.open
+		for _, phrase := range c.steps[0].alternatives {
+			to := x.byFirstWord
+			if phrase[0].prefix {
+				to = x.byPrefix
 			}
 			to[phrase[0].text] = append(to[phrase[0].text], int32(n))
 		}
@@ -311,11 +311,11 @@ func (x *laneIndex) find(question string) (*Entry, string) {
 	for _, words := range sentences {
 		for i := range words {
 			w := words[i].Text
-			for _, n := range x.first[w] {
+			for _, n := range x.byFirstWord[w] {
 				x.try(n, words[i:], sentences, &best)
 			}
 			for k := 2; k <= len(w); k++ {
-				for _, n := range x.open[w[:k]] {
+				for _, n := range x.byPrefix[w[:k]] {
 					x.try(n, words[i:], sentences, &best)
 				}
 			}
@@ -328,17 +328,17 @@ func (x *laneIndex) find(question string) (*Entry, string) {
 }
 
 func (x *laneIndex) try(n int32, words []text.Word, sentences [][]text.Word, best *int32) {
-	if c := &x.cues[n]; n < *best && met(c.steps, words) && !x.excused(c.lane, sentences) {
+	if c := &x.cues[n]; n < *best && matches(c.steps, words) && !x.vetoed(c.lane, sentences) {
 		*best = n
 	}
 }
 
-// excused tells whether a text meets one of a lane's lines that begin with "not:".
-func (x *laneIndex) excused(lane *Entry, sentences [][]text.Word) bool {
-	return slices.ContainsFunc(x.nots[lane], func(c cue) bool {
+// vetoed tells whether a text meets one of a lane's lines that begin with "not:".
+func (x *laneIndex) vetoed(lane *Entry, sentences [][]text.Word) bool {
+	return slices.ContainsFunc(x.exclusions[lane], func(c cue) bool {
 		return slices.ContainsFunc(sentences, func(words []text.Word) bool {
 			for i := range words {
-				if met(c.steps, words[i:]) {
+				if matches(c.steps, words[i:]) {
 					return true
 				}
 			}
@@ -347,8 +347,8 @@ func (x *laneIndex) excused(lane *Entry, sentences [][]text.Word) bool {
 	})
 }
 
-// met tells whether steps are met from the first of the words on.
-func met(steps []cueStep, words []text.Word) bool {
+// matches tells whether steps are met from the first of the words on.
+func matches(steps []cueStep, words []text.Word) bool {
 	if len(steps) == 0 {
 		return true
 	}
@@ -357,8 +357,8 @@ func met(steps []cueStep, words []text.Word) bool {
 		gap = maxGap
 	}
 	for skip := 0; skip <= gap && skip < len(words); skip++ {
-		for _, phrase := range steps[0].any {
-			if begins(phrase, words[skip:]) && met(steps[1:], words[skip+len(phrase):]) {
+		for _, phrase := range steps[0].alternatives {
+			if hasPrefix(phrase, words[skip:]) && matches(steps[1:], words[skip+len(phrase):]) {
 				return true
 			}
 		}
@@ -366,12 +366,12 @@ func met(steps []cueStep, words []text.Word) bool {
 	return false
 }
 
-func begins(phrase []cueWord, words []text.Word) bool {
+func hasPrefix(phrase []cueWord, words []text.Word) bool {
 	if len(phrase) > len(words) {
 		return false
 	}
 	for i, w := range phrase {
-		if w.open && !strings.HasPrefix(words[i].Text, w.text) || !w.open && words[i].Text != w.text {
+		if w.prefix && !strings.HasPrefix(words[i].Text, w.text) || !w.prefix && words[i].Text != w.text {
 			return false
 		}
 	}

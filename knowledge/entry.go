@@ -73,26 +73,26 @@ var (
 	hashPattern = regexp.MustCompile(`^(#+)\s*(.*?)(?:\s+#+)?\s*$`)
 )
 
-// once are the topics that were called open-… before the first release.
-var once = []string{"accounts", "colleagues", "guide", "money", "patients", "platforms", "policy", "self"}
+// renamedTopics are the topics that were called open-… before the first release.
+var renamedTopics = []string{"accounts", "colleagues", "guide", "money", "patients", "platforms", "policy", "self"}
 
 // currentID gives the id that an entry has now: the entries of some topics began
 // with open- before the first release, and that id still means them.
 func currentID(id string) string {
 	topic, slug, ok := strings.Cut(id, "/")
-	if now, was := strings.CutPrefix(topic, "open-"); ok && was && slices.Contains(once, now) {
+	if now, was := strings.CutPrefix(topic, "open-"); ok && was && slices.Contains(renamedTopics, now) {
 		return now + "/" + slug
 	}
 	return id
 }
 
-// at is a place in a file.
-type at struct{ line, column int }
+// position is a place in a file.
+type position struct{ line, column int }
 
-// spot is a place in one of several files of several folders.
-type spot struct {
+// location is a place in one of several files of several folders.
+type location struct {
 	path  string
-	at    at
+	at    position
 	layer *layer // nil: of the embedded folder, standing in for a broken file
 }
 
@@ -101,16 +101,16 @@ type spot struct {
 type source struct {
 	Entry
 	path      string // as problems print it
-	routeAt   at
-	titleAt   at
-	bodyAt    at // first line of the body's text
-	sinceAt   at
+	routeAt   position
+	titleAt   position
+	bodyAt    position // first line of the body's text
+	sinceAt   position
 	layer     *layer
 	over      *source // what it was laid over, or nil
-	phrasings []spot
-	asked     []spot
-	see       []at
-	facts     []at
+	phrasings []location
+	asked     []location
+	see       []position
+	facts     []position
 }
 
 // parseEntry reads one file of a layer. What it returns is as complete as the
@@ -118,7 +118,7 @@ type source struct {
 func parseEntry(p *reporter, l *layer, id string, data []byte) *source {
 	s := &source{Entry: Entry{ID: id, File: p.path}, path: p.path, layer: l}
 	if !idPattern.MatchString(id) {
-		p.add(at{1, 1}, "the name %q: use letters, digits, - and _ only, because the path is the entry's id", id)
+		p.add(position{1, 1}, "the name %q: use letters, digits, - and _ only, because the path is the entry's id", id)
 	}
 	lines, ok := p.lines(data, maxEntry)
 	if !ok {
@@ -136,7 +136,7 @@ func (s *source) frontMatter(p *reporter, lines []string) int {
 	}
 	end := slices.IndexFunc(lines[1:], func(l string) bool { return strings.TrimRight(l, " \t") == "---" })
 	if end < 0 {
-		p.add(at{1, 1}, "the front matter has no end: close it with a line of ---")
+		p.add(position{1, 1}, "the front matter has no end: close it with a line of ---")
 		return 1
 	}
 	y := yamlReader{reporter: p}
@@ -146,7 +146,7 @@ func (s *source) frontMatter(p *reporter, lines []string) int {
 				y.each(n, func(n *yaml.Node) {
 					if v := y.text(n); v != "" {
 						s.Facts = append(s.Facts, v)
-						s.facts = append(s.facts, at{n.Line, n.Column})
+						s.facts = append(s.facts, position{n.Line, n.Column})
 					}
 				})
 			},
@@ -155,10 +155,10 @@ func (s *source) frontMatter(p *reporter, lines []string) int {
 				s.ReviewBy = y.date(n)
 			},
 			"route": func(n *yaml.Node) {
-				s.routeAt = at{n.Line, n.Column}
+				s.routeAt = position{n.Line, n.Column}
 				r := Route(y.text(n))
 				if r != "" && !slices.Contains(routes, r) {
-					p.add(s.routeAt, "unknown route %q: use one of %s, or leave it out", r, list(routes))
+					p.add(s.routeAt, "unknown route %q: use one of %s, or leave it out", r, joinNames(routes))
 					return
 				}
 				s.Route = r
@@ -168,7 +168,7 @@ func (s *source) frontMatter(p *reporter, lines []string) int {
 		})
 	})
 	if s.Handoff && s.Route != Private {
-		p.warn(at{1, 1}, "handoff has an effect on private entries only")
+		p.warn(position{1, 1}, "handoff has an effect on private entries only")
 	}
 	return end + 2
 }
@@ -177,11 +177,11 @@ func (s *source) frontMatter(p *reporter, lines []string) int {
 func (s *source) sections(p *reporter, lines []string, first int) {
 	var section string // "" before the title, "#" in the body
 	var text []string
-	titled, seen := false, map[string]at{}
+	titled, seen := false, map[string]position{}
 	start := first
 	end := func() {
 		body, lead := trimBlank(text)
-		place := at{start + lead + 1, 1}
+		place := position{start + lead + 1, 1}
 		switch section {
 		case "":
 			if body != "" {
@@ -192,14 +192,14 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		case secSince:
 			s.Since, s.sinceAt = body, place
 			if body == "" {
-				p.add(at{start, 1}, "there is nothing under %q", section)
+				p.add(position{start, 1}, "there is nothing under %q", section)
 			}
 		case secAsked:
 			items, places := p.bullets(text, start, section)
 			s.Phrasings = append(s.Phrasings, items...)
-			s.phrasings = append(s.phrasings, mapped(places, func(a at) spot { return spot{p.path, a, s.layer} })...)
+			s.phrasings = append(s.phrasings, mapSlice(places, func(a position) location { return location{p.path, a, s.layer} })...)
 		case secCues:
-			p.add(at{start, 1}, "cues stand in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
+			p.add(position{start, 1}, "cues stand in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
 		case secSee:
 			s.seeAlso(p, text, start)
 		}
@@ -210,7 +210,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			text = append(text, lines[i])
 			continue
 		}
-		place := at{i + 1, 1}
+		place := position{i + 1, 1}
 		switch {
 		case level == 0:
 			p.add(place, "a heading needs a space after the #: write \"## %s\"", name)
@@ -219,13 +219,13 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			if name == "" {
 				p.add(place, "the title is empty")
 			}
-			s.Title, s.titleAt = name, at{i + 1, 3}
+			s.Title, s.titleAt = name, position{i + 1, 3}
 			end()
 			section, text, start = "#", nil, i+1
 			continue
 		case level == 1 && !titled:
 			titled = true
-			s.Title, s.titleAt = name, at{i + 1, 3}
+			s.Title, s.titleAt = name, position{i + 1, 3}
 			p.add(place, "the title stands below a section: put it first")
 		case level == 1:
 			p.add(place, "a second title: an entry has one line that starts with a single #")
@@ -242,7 +242,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 				section = sections[k]
 			}
 		} else {
-			p.add(place, "unknown section %q: the sections are %s", name, list(sections))
+			p.add(place, "unknown section %q: the sections are %s", name, joinNames(sections))
 		}
 		if _, twice := seen[section]; twice {
 			p.add(place, "section %q is there twice", section)
@@ -252,12 +252,12 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 	}
 	end()
 
-	top := at{min(first+1, max(len(lines), 1)), 1}
+	top := position{min(first+1, max(len(lines), 1)), 1}
 	if !titled {
 		p.add(top, "no title: the first line of the text is # and the title")
 	}
 	if s.Body == "" && !s.Retired && titled {
-		p.add(at{s.titleAt.line, 1}, "no body: the answer stands below the title")
+		p.add(position{s.titleAt.line, 1}, "no body: the answer stands below the title")
 	}
 	if len(s.Phrasings) == 0 {
 		p.add(cmp.Or(seen[secAsked], top), "no phrasing: list under \"## Asked as\" how people ask")
@@ -268,7 +268,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 
 // parseAsked reads the further phrasings of an entry: one a line, literal. A line
 // that begins with # says where those below come from.
-func (p *reporter) parseAsked(data []byte, l *layer) (phrasings []string, places []spot) {
+func (p *reporter) parseAsked(data []byte, l *layer) (phrasings []string, places []location) {
 	lines, ok := p.lines(data, maxEntry)
 	if !ok {
 		return nil, nil
@@ -279,13 +279,13 @@ func (p *reporter) parseAsked(data []byte, l *layer) (phrasings []string, places
 			continue
 		}
 		column := 1 + utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeftFunc(line, unicode.IsSpace))
-		phrasings, places = append(phrasings, t), append(places, spot{p.path, at{i + 1, column}, l})
+		phrasings, places = append(phrasings, t), append(places, location{p.path, position{i + 1, column}, l})
 	}
 	return phrasings, places
 }
 
 // unreadable reports what staff would read raw: comments, HTML and tables.
-func (p *reporter) unreadable(text string, start at) {
+func (p *reporter) unreadable(text string, start position) {
 	line := func(n ast.Node) int {
 		for ; n != nil; n = n.Parent() {
 			if n.Type() == ast.TypeBlock && n.Lines().Len() > 0 {
@@ -305,20 +305,20 @@ func (p *reporter) unreadable(text string, start at) {
 			if h.HTMLBlockType == ast.HTMLBlockType2 {
 				what = "a comment: staff would read it. Take it out, or keep it in another file"
 			}
-			p.add(at{line(n), 1}, "%s", what)
+			p.add(position{line(n), 1}, "%s", what)
 		case *ast.RawHTML:
 			segment := h.Segments.At(0)
 			what := "HTML: staff would read the tags as they are"
 			if strings.HasPrefix(string(segment.Value([]byte(text))), "<!--") {
 				what = "a comment: staff would read it. Take it out, or keep it in another file"
 			}
-			p.add(at{start.line + strings.Count(text[:segment.Start], "\n"), 1}, "%s", what)
+			p.add(position{start.line + strings.Count(text[:segment.Start], "\n"), 1}, "%s", what)
 		}
 		return ast.WalkContinue, nil
 	})
 	for i, l := range strings.Split(text, "\n") {
 		if tableRule.MatchString(l) {
-			p.add(at{start.line + i, 1}, "a table: chats cannot show one. Write a list")
+			p.add(position{start.line + i, 1}, "a table: chats cannot show one. Write a list")
 		}
 	}
 }
@@ -370,14 +370,14 @@ func heading(line string) (level int, name string, ok bool) {
 }
 
 // bullets reads a list whose items are literal to the end of their line.
-func (p *reporter) bullets(text []string, start int, section string) (items []string, places []at) {
+func (p *reporter) bullets(text []string, start int, section string) (items []string, places []position) {
 	for i, l := range text {
 		t := strings.TrimSpace(l)
 		if t == "" {
 			continue
 		}
 		indent := utf8.RuneCountInString(l) - utf8.RuneCountInString(strings.TrimLeftFunc(l, unicode.IsSpace))
-		place := at{start + i + 1, indent + 1}
+		place := position{start + i + 1, indent + 1}
 		if t == "-" || t == "*" {
 			p.add(place, "an empty bullet under %q", section)
 			continue
@@ -430,7 +430,7 @@ func trimBlank(lines []string) (string, int) {
 // fold makes phrasings comparable: they are the same when these are.
 func fold(s string) string { return strings.ToLower(strings.ToUpper(strings.TrimSpace(s))) }
 
-func mapped[T, U any](in []T, f func(T) U) []U {
+func mapSlice[T, U any](in []T, f func(T) U) []U {
 	out := make([]U, len(in))
 	for i, v := range in {
 		out[i] = f(v)
@@ -438,6 +438,6 @@ func mapped[T, U any](in []T, f func(T) U) []U {
 	return out
 }
 
-func list[T ~string](items []T) string {
-	return strings.Join(mapped(items, func(i T) string { return string(i) }), ", ")
+func joinNames[T ~string](items []T) string {
+	return strings.Join(mapSlice(items, func(i T) string { return string(i) }), ", ")
 }

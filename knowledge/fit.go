@@ -41,7 +41,7 @@ type Fitting struct {
 // way to ask for an entry, and where there are few others it counts for much; a
 // lane's says how we help, not what has happened.
 func (b *Base) Documents() []match.Document {
-	docs := mapped(b.entries, func(e *Entry) match.Document {
+	docs := mapSlice(b.entries, func(e *Entry) match.Document {
 		d := match.Document{ID: e.ID, Phrasings: e.AskedAs(), Covered: e.Route == Answered || e.Route == SmallTalk, Lane: e.Lane() != ""}
 		if !d.Lane {
 			d.Phrasings = append(d.Phrasings, e.Title)
@@ -172,9 +172,9 @@ func (f Fitting) read(name string) ([]byte, error) {
 	return data, err
 }
 
-// keep writes what was fitted for the next start, unless the program has it.
-func (f Fitting) keep(b *Base) {
-	if f.Cache == "" || !b.Index().Fitted() || f.kept(b) {
+// save writes what was fitted for the next start, unless the program has it.
+func (f Fitting) save(b *Base) {
+	if f.Cache == "" || !b.Index().Fitted() || f.saved(b) {
 		return
 	}
 	if err := f.write(b, b.key()); err != nil {
@@ -182,8 +182,8 @@ func (f Fitting) keep(b *Base) {
 	}
 }
 
-// kept tells whether a model of b is kept already.
-func (f Fitting) kept(b *Base) bool {
+// saved tells whether a model of b is kept already.
+func (f Fitting) saved(b *Base) bool {
 	data, _ := f.read(modelFile) // what cannot be read is not kept
 	for _, m := range [][]byte{fittedModel, data} {
 		if key, id := match.KeyOf(m); key == b.key() && (f.Encoder == nil || id == f.encoderID()) {
@@ -215,8 +215,8 @@ func (f Fitting) warn(message string, err error) {
 	}
 }
 
-// missing counts the texts of b that have to be encoded, up to a limit.
-func (f Fitting) missing(b *Base, limit int) int {
+// countUnencoded counts the texts of b that have to be encoded, up to a limit.
+func (f Fitting) countUnencoded(b *Base, limit int) int {
 	n, known := 0, f.vectors()
 	for _, d := range b.Documents() {
 		for _, p := range d.Phrasings {

@@ -34,7 +34,7 @@ func TestFittedIsOfThisFolder(t *testing.T) {
 		t.Fatal("fitted/vectors.bin is damaged" + remedy)
 	}
 	f := Fitting{Encoder: e}
-	if n := f.missing(b, 1<<30); n > 0 {
+	if n := f.countUnencoded(b, 1<<30); n > 0 {
 		t.Errorf("%d phrasings have no vector in fitted/vectors.bin%s", n, remedy)
 	}
 	differ := 0
@@ -75,7 +75,7 @@ func TestFitTakesWhatIsKept(t *testing.T) {
 		if f.restore(b, b.Index()) == nil {
 			t.Errorf("%s: the embedded model is not used", name)
 		}
-		if !f.kept(b) {
+		if !f.saved(b) {
 			t.Errorf("%s: the embedded model would be kept again", name)
 		}
 	}
@@ -86,16 +86,16 @@ func TestFitTakesWhatIsKept(t *testing.T) {
 	})
 	dir := t.TempDir()
 	f := Fitting{Encoder: e, Cache: dir}
-	if f.restore(small, small.Index()) != nil || f.kept(small) {
+	if f.restore(small, small.Index()) != nil || f.saved(small) {
 		t.Error("a model of another folder is used")
 	}
 	fitted, err := small.Fit(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.keep(fitted)
+	f.save(fitted)
 	r := f.restore(small, small.Index())
-	if r == nil || f.missing(small, 1) != 0 {
+	if r == nil || f.countUnencoded(small, 1) != 0 {
 		t.Fatal("what was kept is not used")
 	}
 	again, err := small.Fit(t.Context(), f)

@@ -27,25 +27,25 @@ import (
 var ErrReadOnly = errors.New("the knowledge folder cannot be written")
 
 const (
-	// settle is how long a folder must be quiet before it is read: editors
+	// quietTime is how long a folder must be quiet before it is read: editors
 	// and ConfigMaps change a file in several steps.
-	settle = 100 * time.Millisecond
-	// patience ends the wait for quiet when changes keep coming.
-	patience = time.Second
-	// glance is how often the folder is read without an event: shared volumes
+	quietTime = 100 * time.Millisecond
+	// maxQuietWait ends the wait for quiet when changes keep coming.
+	maxQuietWait = time.Second
+	// pollInterval is how often the folder is read without an event: shared volumes
 	// do not report what another machine wrote.
-	glance = 30 * time.Second
+	pollInterval = 30 * time.Second
 )
 
 // Folder keeps a [Base] fresh. All methods are safe for concurrent use.
 type Folder struct {
-	log     *slog.Logger
-	dirs    []string
-	overlay string
-	shipped fs.FS // served without dirs
-	glance  time.Duration
-	fitting Fitting
-	fit     func(b *Base, ctx context.Context, f Fitting) (*Base, error)
+	log          *slog.Logger
+	dirs         []string
+	overlay      string
+	shipped      fs.FS // served without dirs
+	pollInterval time.Duration
+	fitting      Fitting
+	fit          func(b *Base, ctx context.Context, f Fitting) (*Base, error)
 
 	now atomic.Pointer[state]
 
@@ -85,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Folder, error) {
 
 func newFolder(c Config) *Folder {
 	f := &Folder{
-		log: c.Log, dirs: slices.Clone(c.Dirs), shipped: Embedded, glance: glance, fit: (*Base).Fit,
+		log: c.Log, dirs: slices.Clone(c.Dirs), shipped: Embedded, pollInterval: pollInterval, fit: (*Base).Fit,
 		fitting: Fitting{Encoder: c.Encoder, Cache: c.Cache, Log: c.Log},
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -168,7 +168,7 @@ func (f *Folder) WaitFitted(ctx context.Context) error {
 	}
 }
 
-func (f *Folder) set(s *state) {
+func (f *Folder) publish(s *state) {
 	f.now.Store(s)
 	f.signal.Lock()
 	defer f.signal.Unlock()
@@ -220,27 +220,27 @@ func (f *Folder) reload(ctx context.Context) {
 	if len(problems) > 0 {
 		f.log.Error("the knowledge folder has problems: the last good version of each bad file stays in service", "problems", len(problems))
 	}
-	f.serve(ctx, was, &state{base: b, problems: problems, read: read})
+	f.swapIn(ctx, was, &state{base: b, problems: problems, read: read})
 }
 
-// serve swaps a state in. The first one is fitted before it is served, since nobody is
+// swapIn swaps a state in. The first one is fitted before it is served, since nobody is
 // to get an answer that a fitted model would not give. Those after it rank by the words
 // of the one before and the meaning of what is new until their own model is ready.
-func (f *Folder) serve(ctx context.Context, was, next *state) {
+func (f *Folder) swapIn(ctx context.Context, was, next *state) {
 	next.fitErr = was.fitErr
 	switch {
 	case next.base == was.base:
-		f.set(next)
+		f.publish(next)
 		return
 	case was.base == nil:
-		next.base, next.fitErr = f.first(ctx, next.base)
+		next.base, next.fitErr = f.fitFirst(ctx, next.base)
 	case was.base.key() == next.base.key():
 		next.base = next.base.with(was.base.Index())
 	default:
-		next.base, next.fitErr = f.next(ctx, next.base, was.base)
+		next.base, next.fitErr = f.amendNext(ctx, next.base, was.base)
 	}
 	next.base.suggest()
-	f.set(next)
+	f.publish(next)
 	if was.base == nil {
 		debug.FreeOSMemory() // reading and fitting took several times what they leave
 	}
@@ -257,7 +257,7 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 		fitted, err := f.fit(base, ctx, f.fitting)
 		defer debug.FreeOSMemory() // what the fit took, several times what it leaves
 		if err == nil {
-			f.fitting.keep(fitted)
+			f.fitting.save(fitted)
 		}
 		f.loading.Lock()
 		defer f.loading.Unlock()
@@ -271,18 +271,18 @@ func (f *Folder) serve(ctx context.Context, was, next *state) {
 		} else {
 			s.base = fitted
 		}
-		f.set(&s)
+		f.publish(&s)
 	})
 }
 
-// manyTexts take too long to encode for nobody to be answered meanwhile.
-const manyTexts = 2000
+// manyUnencoded take too long to encode for nobody to be answered meanwhile.
+const manyUnencoded = 2000
 
-// first fits the first Base. Where very much has to be encoded, it is by its words
+// fitFirst fits the first Base. Where very much has to be encoded, it is by its words
 // alone, and its meaning follows.
-func (f *Folder) first(ctx context.Context, b *Base) (*Base, error) {
+func (f *Folder) fitFirst(ctx context.Context, b *Base) (*Base, error) {
 	fitting := f.fitting
-	if fitting.Encoder != nil && fitting.missing(b, manyTexts) == manyTexts {
+	if fitting.Encoder != nil && fitting.countUnencoded(b, manyUnencoded) == manyUnencoded {
 		fitting.Encoder = nil
 	}
 	fitted, err := f.fit(b, ctx, fitting)
@@ -291,14 +291,14 @@ func (f *Folder) first(ctx context.Context, b *Base) (*Base, error) {
 		return b, fmt.Errorf("fit: %w", err)
 	}
 	if fitting.Encoder == f.fitting.Encoder {
-		f.fitting.keep(fitted)
+		f.fitting.save(fitted)
 	}
 	return fitted, nil
 }
 
-// next gives a Base that follows another one an index that is good enough until its
+// amendNext gives a Base that follows another one an index that is good enough until its
 // own is fitted.
-func (f *Folder) next(ctx context.Context, b, was *Base) (*Base, error) {
+func (f *Folder) amendNext(ctx context.Context, b, was *Base) (*Base, error) {
 	amended, err := b.amend(ctx, was, f.fitting)
 	if err != nil {
 		b.Index()
@@ -357,7 +357,7 @@ func (f *Folder) Append(ctx context.Context, id, from string, phrasings ...strin
 // .cues file), which the lanes are learnt from and [Base.Check] tries, below a line that
 // says where it comes from. It refuses and fails as Save does.
 func (f *Folder) AddHarmless(ctx context.Context, lane, from, sentence string) error {
-	line := mustNot + " " + oneLine(sentence)
+	line := mustNotMark + " " + oneLine(sentence)
 	return f.write(ctx, lane, cuesSuffix, func(was []byte) []byte {
 		if slices.Contains(strings.Split(string(was), "\n"), line) {
 			return was
@@ -378,7 +378,7 @@ func (f *Folder) Preview(ctx context.Context, e Entry) (*Base, error) {
 	if err != nil || d.base == nil {
 		return f.Base(), err
 	}
-	return f.next(ctx, d.base, d.was.base)
+	return f.amendNext(ctx, d.base, d.was.base)
 }
 
 // draft is the folder with one file changed, before it is written.
@@ -448,7 +448,7 @@ func (f *Folder) write(ctx context.Context, id, suffix string, change func(was [
 		}
 		return fmt.Errorf("save %s: %w", id, err)
 	}
-	f.serve(context.WithoutCancel(ctx), d.was, &state{base: d.base, problems: d.problems, read: hash(d.layers)})
+	f.swapIn(context.WithoutCancel(ctx), d.was, &state{base: d.base, problems: d.problems, read: hash(d.layers)})
 	return nil
 }
 

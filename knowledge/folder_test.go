@@ -34,7 +34,7 @@ func opened(t *testing.T, dirs []string, overlay string, fit func(*Base, context
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	f := newFolder(Config{Dirs: dirs, Overlay: overlay})
-	f.glance, f.fit, f.shipped = 24*time.Hour, fit, folder("a/one", "a/two")
+	f.pollInterval, f.fit, f.shipped = 24*time.Hour, fit, folder("a/one", "a/two")
 	_, err := f.open(ctx)
 	must(t, err)
 	t.Cleanup(func() {
@@ -177,7 +177,7 @@ func TestFolderReadsAtIntervals(t *testing.T) {
 	write(t, dir, "faq/one.md", entryFile("one"))
 	ctx, stop := context.WithCancel(context.Background())
 	f := newFolder(Config{Dirs: []string{dir}})
-	f.glance = time.Millisecond
+	f.pollInterval = time.Millisecond
 	f.reload(ctx)
 	go func() {
 		defer close(f.done)
@@ -423,7 +423,7 @@ func TestFolderConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	got := mapped(f.Base().Entries(), func(e *Entry) string { return e.ID })
+	got := mapSlice(f.Base().Entries(), func(e *Entry) string { return e.ID })
 	if want := []string{"a", "b", "c", "d", "one"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

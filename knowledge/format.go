@@ -22,7 +22,7 @@ func format(e Entry, title func(id string) string) []byte {
 	var b bytes.Buffer
 	var fm []string
 	if len(e.Facts) > 0 {
-		fm = append(fm, "facts: ["+strings.Join(mapped(e.Facts, yamlItem), ", ")+"]")
+		fm = append(fm, "facts: ["+strings.Join(mapSlice(e.Facts, yamlItem), ", ")+"]")
 	}
 	if s := oneLine(e.Source); s != "" {
 		fm = append(fm, "source: "+yamlText(s))
@@ -50,7 +50,7 @@ func format(e Entry, title func(id string) string) []byte {
 		fmt.Fprintf(&b, "\n## %s\n%s\n", secSince, t)
 	}
 	bullets := func(name string, items []string) {
-		items = slices.DeleteFunc(mapped(items, oneLine), func(s string) bool { return s == "" })
+		items = slices.DeleteFunc(mapSlice(items, oneLine), func(s string) bool { return s == "" })
 		if len(items) > 0 {
 			fmt.Fprintf(&b, "\n## %s\n", name)
 		}
@@ -59,7 +59,7 @@ func format(e Entry, title func(id string) string) []byte {
 		}
 	}
 	bullets(secAsked, e.Phrasings)
-	bullets(secSee, mapped(e.SeeAlso, func(id string) string {
+	bullets(secSee, mapSlice(e.SeeAlso, func(id string) string {
 		up := strings.Repeat("../", strings.Count(e.ID, "/"))
 		return fmt.Sprintf("[%s](%s%s.md)", title(id), up, id)
 	}))

@@ -81,7 +81,7 @@ func readLayer(fsys fs.FS, first bool) *layer {
 	}
 	root, err := fs.Stat(fsys, ".")
 	if err != nil || !root.IsDir() {
-		l.problem(".", "the folder cannot be read: %v", reason(err))
+		l.problem(".", "the folder cannot be read: %v", withoutPath(err))
 		l.missing = true
 		return l
 	}
@@ -90,7 +90,7 @@ func readLayer(fsys fs.FS, first bool) *layer {
 	}
 	l.walk(fsys, "wording", []fs.FileInfo{root})
 	l.walk(fsys, "faq", []fs.FileInfo{root})
-	l.outside(fsys)
+	l.warnOutsideFAQ(fsys)
 	entries := 0
 	for name := range l.files {
 		if _, ok := fileID(name, entrySuffix); ok {
@@ -118,7 +118,7 @@ func (l *layer) walk(fsys fs.FS, dir string, above []fs.FileInfo) {
 		items, err = fs.ReadDir(fsys, dir)
 	}
 	if err != nil {
-		l.problem(dir, "cannot be read: %v", reason(err))
+		l.problem(dir, "cannot be read: %v", withoutPath(err))
 		l.unread = true
 		return
 	}
@@ -131,13 +131,13 @@ func (l *layer) walk(fsys fs.FS, dir string, above []fs.FileInfo) {
 		info, err := fs.Stat(fsys, name)
 		switch {
 		case err != nil:
-			l.problem(name, "cannot be read: %v", reason(err))
+			l.problem(name, "cannot be read: %v", withoutPath(err))
 			l.files[name] = nil
 		case info.IsDir():
 			l.walk(fsys, name, above)
 		case !info.Mode().IsRegular():
 		default:
-			if why := stray(name); why != "" {
+			if why := strayReason(name); why != "" {
 				l.problem(name, "left out: %s", why)
 				continue
 			}
@@ -153,8 +153,8 @@ func hidden(name string) bool {
 		strings.EqualFold(name, "thumbs.db") || strings.EqualFold(name, "desktop.ini")
 }
 
-// stray says why a file has no place in the folder, or "".
-func stray(name string) string {
+// strayReason says why a file has no place in the folder, or "".
+func strayReason(name string) string {
 	base := path.Base(name)
 	ext := path.Ext(base)
 	stem := strings.TrimSuffix(base, ext)
@@ -168,11 +168,11 @@ func stray(name string) string {
 		if idPattern.MatchString(stem) {
 			return ""
 		}
-		if copied(base) {
+		if isCopyName(base) {
 			return "a copy that a program made when two people saved: compare it with the entry, then delete it"
 		}
 		return fmt.Sprintf("the name %q: use letters, digits, - and _ only, because the path is the entry's id", base)
-	case copied(base):
+	case isCopyName(base):
 		return "an editor's or a program's copy: delete it when it is not needed"
 	}
 	if faq {
@@ -181,11 +181,11 @@ func stray(name string) string {
 	return "the name does not end in .md"
 }
 
-// copied tells the names that sync programs, file managers, editors and version
+// isCopyName tells the names that sync programs, file managers, editors and version
 // control give to copies: OneDrive and Windows "x - Copy.md", "x (1).md", Dropbox
 // "x (Jo's conflicted copy 2026-11-26).md", Syncthing "x.sync-conflict-20261126-…",
 // git "x.md.orig", "x.LOCAL.md".
-func copied(base string) bool {
+func isCopyName(base string) bool {
 	l := strings.ToLower(base)
 	for _, mark := range []string{"conflict", "copy", "(", ".orig", ".bak", ".tmp", ".swp", ".swx", ".rej", ".old", ".local.", ".remote.", ".base.", ".backup."} {
 		if strings.Contains(l, mark) {
@@ -195,8 +195,8 @@ func copied(base string) bool {
 	return false
 }
 
-// outside warns of entries that lie beside faq/ and are never found there.
-func (l *layer) outside(fsys fs.FS) {
+// warnOutsideFAQ warns of entries that lie beside faq/ and are never found there.
+func (l *layer) warnOutsideFAQ(fsys fs.FS) {
 	items, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return // what cannot be read is reported for faq and wording
@@ -247,15 +247,15 @@ func (l *layer) read(fsys fs.FS, name string, optional bool) {
 		data = append(data, read...)
 	}
 	if err != nil {
-		l.problem(name, "cannot be read: %v", reason(err))
+		l.problem(name, "cannot be read: %v", withoutPath(err))
 		l.files[name] = nil
 		return
 	}
 	l.files[name] = data
 }
 
-// reason is an error without the path, which problems print already.
-func reason(err error) error {
+// withoutPath is an error without the path, which problems print already.
+func withoutPath(err error) error {
 	if err == nil {
 		return errors.New("it is not a folder")
 	}

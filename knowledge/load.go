@@ -70,13 +70,13 @@ func assemble(layers []*layer, last *Base) (*Base, Problems) {
 		a.readAsked(l)
 		a.readCues(l)
 	}
-	a.join()
+	a.buildEntries()
 	if len(a.broken) > 0 {
-		a.mend()
+		a.replaceBroken()
 	}
 	b := a.Base
 	b.lanes = newLaneIndex(b.entries, b.cues, b.lexicon)
-	b.exactly = exactForms(b.entries)
+	b.byPhrasing = byExactPhrasing(b.entries)
 	b.index = sync.OnceValue(func() *match.Index { return match.Build(b.Documents(), b.lexicon) })
 	b.suggest = sync.OnceValue(func() suggestions { return newSuggestions(b.entries) })
 	failures, warnings := a.problems.sort().split()
@@ -96,8 +96,8 @@ type assembly struct {
 	broken   map[string]bool // ids of the entries that cannot be served as they are
 }
 
-// take notes the problems of a file, and tells whether it can be used.
-func (a *assembly) take(p *reporter) bool {
+// record notes the problems of a file, and tells whether it can be used.
+func (a *assembly) record(p *reporter) bool {
 	a.problems = append(a.problems, p.problems...)
 	failures, _ := p.problems.split()
 	return len(failures) == 0
@@ -127,15 +127,15 @@ func (a *assembly) readEntries(l *layer) {
 			s = parseEntry(p, l, s.ID, l.files[name])
 		}
 		if s.ID != id {
-			p.warn(at{1, 1}, "the topic %s is called %s now: move the file there", path.Dir(id), path.Dir(s.ID))
+			p.warn(position{1, 1}, "the topic %s is called %s now: move the file there", path.Dir(id), path.Dir(s.ID))
 		}
 		was := a.sources[s.ID]
 		if was != nil && was.layer == l {
-			p.add(at{1, 1}, "the entry %s is there twice: %s has it too", s.ID, was.path)
-			a.take(p)
+			p.add(position{1, 1}, "the entry %s is there twice: %s has it too", s.ID, was.path)
+			a.record(p)
 			continue
 		}
-		if good := a.take(p) && l.files[name] != nil; good {
+		if good := a.record(p) && l.files[name] != nil; good {
 			delete(a.broken, s.ID)
 		} else {
 			a.broken[s.ID] = true
@@ -145,11 +145,11 @@ func (a *assembly) readEntries(l *layer) {
 	}
 }
 
-// mend puts in the place of each broken entry its last good version, or else that of
+// replaceBroken puts in the place of each broken entry its last good version, or else that of
 // an earlier folder, or the embedded one, and joins again without a word.
-func (a *assembly) mend() {
+func (a *assembly) replaceBroken() {
 	for id := range a.broken {
-		was := a.standIn(id)
+		was := a.fallback(id)
 		if was == nil {
 			delete(a.sources, id)
 			continue
@@ -159,11 +159,11 @@ func (a *assembly) mend() {
 		a.sources[id] = &s
 	}
 	problems := a.problems
-	a.join()
+	a.buildEntries()
 	a.problems = problems
 }
 
-func (a *assembly) standIn(id string) *source {
+func (a *assembly) fallback(id string) *source {
 	if a.last != nil && a.last.sources[id] != nil {
 		return a.last.sources[id]
 	}
@@ -193,16 +193,16 @@ func (a *assembly) readTopic(l *layer, name, topic string) {
 	}
 	topic = path.Dir(currentID(topic + "/x"))
 	switch {
-	case a.take(p) && title != "":
+	case a.record(p) && title != "":
 		a.topics[topic] = title
 	case a.last != nil && a.last.topics[topic] != "":
 		a.topics[topic] = a.last.topics[topic]
 	}
 }
 
-// harmless tells the files of what is no lane's, though it may sound so:
+// isHarmless tells the files of what is no lane's, though it may sound so:
 // faq/lanes/_….asked.
-func harmless(id string) bool { return strings.HasPrefix(id, "lanes/_") }
+func isHarmless(id string) bool { return strings.HasPrefix(id, "lanes/_") }
 
 func (a *assembly) readAsked(l *layer) {
 	for _, name := range l.names() {
@@ -212,8 +212,8 @@ func (a *assembly) readAsked(l *layer) {
 		}
 		p := &reporter{path: l.path(name)}
 		phrasings, places := p.parseAsked(l.files[name], l)
-		if harmless(id) {
-			if !a.take(p) && a.last != nil {
+		if isHarmless(id) {
+			if !a.record(p) && a.last != nil {
 				phrasings = a.last.harmless[id]
 			}
 			a.harmless[id] = append(slices.Clip(a.harmless[id]), phrasings...)
@@ -223,24 +223,24 @@ func (a *assembly) readAsked(l *layer) {
 		switch {
 		case s == nil:
 			if l.files["faq/"+id+entrySuffix] == nil {
-				p.add(at{1, 1}, "there is no entry %s that these phrasings could belong to", id)
+				p.add(position{1, 1}, "there is no entry %s that these phrasings could belong to", id)
 			}
 		case (l.files[name] == nil || len(p.problems) > 0) && a.last != nil && a.last.sources[s.ID] != nil:
 			phrasings, places = a.last.sources[s.ID].Asked, a.last.sources[s.ID].asked
 		}
-		a.take(p)
+		a.record(p)
 		if s != nil {
 			s.Asked, s.asked = append(slices.Clip(s.Asked), phrasings...), append(slices.Clip(s.asked), places...)
 		}
 	}
 }
 
-// join makes the checks that need all entries, and the entries themselves: with their
+// buildEntries makes the checks that need all entries, and the entries themselves: with their
 // template values filled in, and without what is there twice.
-func (a *assembly) join() {
+func (a *assembly) buildEntries() {
 	a.entries, a.byID = nil, map[string]*Entry{}
 	values := a.local.values()
-	ids := slices.DeleteFunc(sortedKeys(a.sources), func(id string) bool { return a.sources[id].Retired || a.copied(id) })
+	ids := slices.DeleteFunc(sortedKeys(a.sources), func(id string) bool { return a.sources[id].Retired || a.isSyncCopy(id) })
 	there := map[string]bool{}
 	for _, id := range ids {
 		there[id] = true
@@ -269,14 +269,14 @@ func (a *assembly) join() {
 			}
 		}
 		if strings.HasPrefix(id, "lanes/") && s.Lane() == "" {
-			p.warn(at{1, 1}, "an entry below faq/lanes without route urgent or private is no lane")
+			p.warn(position{1, 1}, "an entry below faq/lanes without route urgent or private is no lane")
 		}
-		a.take(p)
+		a.record(p)
 		p = &reporter{path: s.path}
 		e.Title = p.expand(s.Title, s.titleAt, values)
 		e.Body = p.expand(s.Body, s.bodyAt, values)
 		e.Since = p.expand(s.Since, s.sinceAt, values)
-		if !a.take(p) {
+		if !a.record(p) {
 			a.broken[id] = true
 			continue
 		}
@@ -285,9 +285,9 @@ func (a *assembly) join() {
 	}
 }
 
-// copied tells the entries that a sync program made when two people saved
+// isSyncCopy tells the entries that a sync program made when two people saved
 // (old-photos-LAPTOP7.md): their id begins with another's, and they say the same.
-func (a *assembly) copied(id string) bool {
+func (a *assembly) isSyncCopy(id string) bool {
 	s := a.sources[id]
 	for k := len(id) - 1; k > 0; k-- {
 		if id[k] != '-' && id[k] != '_' {
@@ -376,7 +376,7 @@ func (a *assembly) readFacts() {
 			}
 			c := strings.SplitN(l, "\t", 3)
 			if len(c) < 2 || !factPattern.MatchString(c[0]) {
-				p.add(at{i + 1, 1}, "a fact is a number such as F01, a tab, its name, a tab, and its words")
+				p.add(position{i + 1, 1}, "a fact is a number such as F01, a tab, its name, a tab, and its words")
 				continue
 			}
 			f := Fact{ID: c[0], Concept: strings.TrimSpace(c[1])}
@@ -385,7 +385,7 @@ func (a *assembly) readFacts() {
 			}
 			a.facts[f.ID] = f
 		}
-		a.take(p)
+		a.record(p)
 	}
 	if a.layers[0].files["facts.tsv"] == nil {
 		if data, err := fs.ReadFile(Embedded, "facts.tsv"); err == nil {

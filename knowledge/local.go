@@ -47,7 +47,7 @@ type CrisisLine struct{ Nation, Line string }
 type CrisisLines []CrisisLine
 
 func (c CrisisLines) String() string {
-	return strings.Join(mapped(c, func(l CrisisLine) string { return "- " + l.Nation + ": " + l.Line }), "\n")
+	return strings.Join(mapSlice(c, func(l CrisisLine) string { return "- " + l.Nation + ": " + l.Line }), "\n")
 }
 
 // Hours are the comms team's working hours, the same on each of its days.
@@ -224,13 +224,13 @@ func (a *assembly) readLocal() {
 		if lines, ok := p.lines(data, maxFile); ok {
 			a.local.parse(yamlReader{p}, strings.Join(lines, "\n"))
 		}
-		if !a.take(p) {
+		if !a.record(p) {
 			if a.local = was; a.last != nil {
 				a.local = a.last.local
 			}
 		}
 	}
-	a.local.settle()
+	a.local.applyNation()
 	if a.local.ReplyPromise == "" {
 		a.local.ReplyPromise = "They answer from " + a.local.Hours.String() + "."
 	}
@@ -245,8 +245,8 @@ var guardians = map[string]string{
 	"Wales": "your speaking up contact", "Northern Ireland": "your raising concerns contact",
 }
 
-// settle brings what differs by nation into line with the nation.
-func (l *Local) settle() {
+// applyNation brings what differs by nation into line with the nation.
+func (l *Local) applyNation() {
 	if l.Nation == "" {
 		return
 	}
@@ -279,7 +279,7 @@ func (l *Local) parse(y yamlReader, data string) {
 					"link": func(n *yaml.Node) {
 						link := y.text(n)
 						if u, err := url.Parse(link); link != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(link, "()<> \t")) {
-							y.add(place(n), "%q is not a link: it starts with https:// and has no spaces or brackets", link)
+							y.add(positionOf(n), "%q is not a link: it starts with https:// and has no spaces or brackets", link)
 							return
 						}
 						setText(&c.to.Link, link)
@@ -294,7 +294,7 @@ func (l *Local) parse(y yamlReader, data string) {
 	keys["nation"] = func(n *yaml.Node) {
 		nation := y.text(n)
 		if _, ok := guardians[nation]; !ok {
-			y.add(place(n), "%q is no nation: write England, Scotland, Wales or Northern Ireland", nation)
+			y.add(positionOf(n), "%q is no nation: write England, Scotland, Wales or Northern Ireland", nation)
 			return
 		}
 		l.Nation = nation
@@ -308,7 +308,7 @@ func (l *Local) parse(y yamlReader, data string) {
 				"line":   func(n *yaml.Node) { line.Line = y.text(n) },
 			})
 			if line.Nation == "" || line.Line == "" {
-				y.add(place(n), "a crisis line has a nation and a line")
+				y.add(positionOf(n), "a crisis line has a nation and a line")
 				return
 			}
 			lines = append(lines, line)
@@ -329,7 +329,7 @@ func (l *Local) parse(y yamlReader, data string) {
 			"to":   func(n *yaml.Node) { h.To = y.clock(n, h.To) },
 		})
 		if h.To <= h.From {
-			y.add(place(n), "the hours end before they begin")
+			y.add(positionOf(n), "the hours end before they begin")
 			return
 		}
 		l.Hours = h
@@ -349,15 +349,15 @@ func (l *Local) parse(y yamlReader, data string) {
 		}
 		zone, err := time.LoadLocation(name)
 		if err != nil {
-			y.add(place(n), "unknown time zone %q: write it as Europe/London", name)
+			y.add(positionOf(n), "unknown time zone %q: write it as Europe/London", name)
 			return
 		}
 		l.Zone = zone
 	}
 	keys["reminders"] = func(n *yaml.Node) {
 		y.fields(n, map[string]func(*yaml.Node){
-			"unclaimed":  func(n *yaml.Node) { y.span(n, &l.Reminders.Unclaimed) },
-			"unanswered": func(n *yaml.Node) { y.span(n, &l.Reminders.Unanswered) },
+			"unclaimed":  func(n *yaml.Node) { y.duration(n, &l.Reminders.Unclaimed) },
+			"unanswered": func(n *yaml.Node) { y.duration(n, &l.Reminders.Unanswered) },
 		})
 	}
 	keys["reply_promise"] = func(n *yaml.Node) { setText(&l.ReplyPromise, y.text(n)) }
@@ -382,7 +382,7 @@ func (y yamlReader) days(n *yaml.Node) []time.Weekday {
 				return d
 			}
 		}
-		y.add(place(n), "%q is not a day of the week", name)
+		y.add(positionOf(n), "%q is not a day of the week", name)
 		return -1
 	}
 	span := func(n *yaml.Node, text string) {
@@ -434,19 +434,19 @@ func (y yamlReader) clock(n *yaml.Node, or time.Duration) time.Duration {
 	if text == "24:00" {
 		return 24 * time.Hour
 	}
-	y.add(place(n), "%q is not a time of day: write it as 09:00 or 5pm", text)
+	y.add(positionOf(n), "%q is not a time of day: write it as 09:00 or 5pm", text)
 	return or
 }
 
-// span reads 2h, 90m, 1h30m or 0.
-func (y yamlReader) span(n *yaml.Node, to *time.Duration) {
+// duration reads 2h, 90m, 1h30m or 0.
+func (y yamlReader) duration(n *yaml.Node, to *time.Duration) {
 	text := y.text(n)
 	if text == "" {
 		return
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		y.add(place(n), "%q is not a length of time: write it as 2h, 90m or 0", text)
+		y.add(positionOf(n), "%q is not a length of time: write it as 2h, 90m or 0", text)
 		return
 	}
 	*to = d
@@ -481,7 +481,7 @@ func (a *assembly) parseLexicon(path string, data []byte) bool {
 	if lines, ok := p.lines(data, maxFile); ok {
 		a.lexicon, a.lists = parseLexicon(yamlReader{p}, strings.Join(lines, "\n"))
 	}
-	return a.take(p)
+	return a.record(p)
 }
 
 func parseLexicon(y yamlReader, data string) (lex match.Lexicon, lists map[string][]string) {
@@ -490,7 +490,7 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon, lists map[strin
 			y.each(n, func(n *yaml.Node) {
 				words := y.texts(n)
 				if len(words) < least && n.Kind == yaml.SequenceNode {
-					y.add(place(n), "a set has at least %d words", least)
+					y.add(positionOf(n), "a set has at least %d words", least)
 					return
 				}
 				*to = append(*to, words)
@@ -500,7 +500,7 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon, lists map[strin
 	word := func(n *yaml.Node) string {
 		t := strings.ToLower(y.text(n))
 		if strings.IndexFunc(t, unicode.IsSpace) >= 0 {
-			y.add(place(n), "expected one word, not %q", t)
+			y.add(positionOf(n), "expected one word, not %q", t)
 		}
 		return t
 	}
@@ -518,42 +518,42 @@ func parseLexicon(y yamlReader, data string) (lex match.Lexicon, lists map[strin
 						"near":  func(n *yaml.Node) { c.Near = y.texts(n) },
 					})
 					if c.Word == "" || c.Means == "" || len(c.Near) == 0 {
-						y.add(place(n), "a cue has a word, what it means, and the words near it")
+						y.add(positionOf(n), "a cue has a word, what it means, and the words near it")
 						return
 					}
 					lex.Cues = append(lex.Cues, c)
 				})
 			},
 			"lists": func(n *yaml.Node) {
-				if none(n) {
+				if isNull(n) {
 					return
 				}
 				if n.Kind != yaml.MappingNode {
-					y.add(place(n), "lists are written as name: [word, word]")
+					y.add(positionOf(n), "lists are written as name: [word, word]")
 					return
 				}
 				lists = map[string][]string{}
 				for i := 0; i+1 < len(n.Content); i += 2 {
 					name, words := y.text(n.Content[i]), y.texts(n.Content[i+1])
 					if len(words) == 0 || len(words) > maxList {
-						y.add(place(n.Content[i]), "the list %q has %d words: 1 to %d can be read", name, len(words), maxList)
+						y.add(positionOf(n.Content[i]), "the list %q has %d words: 1 to %d can be read", name, len(words), maxList)
 					}
 					lists[name] = words
 				}
 			},
 			"textspeak": func(n *yaml.Node) {
-				if none(n) {
+				if isNull(n) {
 					return
 				}
 				if n.Kind != yaml.MappingNode {
-					y.add(place(n), "textspeak is written as {u: you, pls: please}")
+					y.add(positionOf(n), "textspeak is written as {u: you, pls: please}")
 					return
 				}
 				lex.Textspeak = map[string]string{}
 				for i := 0; i+1 < len(n.Content); i += 2 {
 					k, v := strings.ToLower(y.text(n.Content[i])), strings.ToLower(y.text(n.Content[i+1]))
 					if _, twice := lex.Textspeak[k]; twice {
-						y.add(place(n.Content[i]), "key %q is there twice", k)
+						y.add(positionOf(n.Content[i]), "key %q is there twice", k)
 					}
 					if k != "" && v != "" {
 						lex.Textspeak[k] = v

@@ -30,7 +30,7 @@ func (p Problem) String() string {
 type Problems []Problem
 
 func (ps Problems) Error() string {
-	return strings.Join(mapped(ps, Problem.String), "\n")
+	return strings.Join(mapSlice(ps, Problem.String), "\n")
 }
 
 func (ps Problems) sort() Problems {
@@ -58,11 +58,11 @@ type reporter struct {
 	problems Problems
 }
 
-func (p *reporter) add(a at, format string, args ...any) {
+func (p *reporter) add(a position, format string, args ...any) {
 	p.problems = append(p.problems, Problem{Path: p.path, Line: a.line, Column: a.column, Message: fmt.Sprintf(format, args...)})
 }
 
-func (p *reporter) warn(a at, format string, args ...any) {
+func (p *reporter) warn(a position, format string, args ...any) {
 	p.add(a, format, args...)
 	p.problems[len(p.problems)-1].Warning = true
 }
@@ -72,11 +72,11 @@ func (p *reporter) warn(a at, format string, args ...any) {
 // merged.
 func (p *reporter) lines(data []byte, limit int) ([]string, bool) {
 	if len(data) > limit {
-		p.add(at{1, 1}, "the file has %d bytes; the limit is %d", len(data), limit)
+		p.add(position{1, 1}, "the file has %d bytes; the limit is %d", len(data), limit)
 		return nil, false
 	}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		p.add(at{1, 1}, "the file is in UTF-16: save it as UTF-8 (in Notepad: Save as, Encoding)")
+		p.add(position{1, 1}, "the file is in UTF-16: save it as UTF-8 (in Notepad: Save as, Encoding)")
 		return nil, false
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
@@ -86,17 +86,17 @@ func (p *reporter) lines(data []byte, limit int) ([]string, bool) {
 		for j := 0; j < len(l); {
 			r, n := utf8.DecodeRuneInString(l[j:])
 			if r == utf8.RuneError && n == 1 {
-				p.add(at{i + 1, utf8.RuneCountInString(l[:j]) + 1}, "not text in UTF-8: save the file with this encoding")
+				p.add(position{i + 1, utf8.RuneCountInString(l[:j]) + 1}, "not text in UTF-8: save the file with this encoding")
 				return nil, false
 			}
 			if r == 0 {
-				p.add(at{i + 1, utf8.RuneCountInString(l[:j]) + 1}, "a NUL character: this is no text file")
+				p.add(position{i + 1, utf8.RuneCountInString(l[:j]) + 1}, "a NUL character: this is no text file")
 				return nil, false
 			}
 			j += n
 		}
 		if strings.HasPrefix(l, "<<<<<<< ") || strings.HasPrefix(l, ">>>>>>> ") {
-			p.add(at{i + 1, 1}, "a merge conflict: keep one of the two versions, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>")
+			p.add(position{i + 1, 1}, "a merge conflict: keep one of the two versions, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>")
 			return nil, false
 		}
 	}

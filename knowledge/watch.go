@@ -33,7 +33,7 @@ func (w *watch) run(ctx context.Context) {
 	if w.watcher != nil {
 		events, failures = w.watcher.Events, w.watcher.Errors
 	}
-	tick := time.NewTicker(w.folder.glance)
+	tick := time.NewTicker(w.folder.pollInterval)
 	defer tick.Stop()
 	var due <-chan time.Time
 	var first time.Time
@@ -41,7 +41,7 @@ func (w *watch) run(ctx context.Context) {
 		if due == nil {
 			first = time.Now()
 		}
-		due = time.After(max(min(settle, patience-time.Since(first)), 0))
+		due = time.After(max(min(quietTime, maxQuietWait-time.Since(first)), 0))
 	}
 	for {
 		select {

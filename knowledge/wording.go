@@ -82,21 +82,21 @@ func (a *assembly) readWording() {
 	shipped := embeddedWording()
 	add := func(file, name string, data []byte) {
 		p := &reporter{path: file}
-		defer func() { a.take(p) }()
+		defer func() { a.record(p) }()
 		original, known := shipped[name]
 		code, translated := strings.CutPrefix(name, translationOf)
 		if translated && !slices.Contains(text.Languages(), code) {
-			p.add(at{1, 1}, "unknown language %q: the bot can tell these: %s", code, strings.Join(text.Languages(), ", "))
+			p.add(position{1, 1}, "unknown language %q: the bot can tell these: %s", code, strings.Join(text.Languages(), ", "))
 			return
 		}
 		if !known && !translated {
-			p.add(at{1, 1}, "unknown message %q: the bot says nothing of this name", name)
+			p.add(position{1, 1}, "unknown message %q: the bot says nothing of this name", name)
 			return
 		}
 		values := maps.Clone(local)
 		for _, w := range append(slices.Clone(given), valuesOf(original)...) {
 			if _, ok := values[w]; !ok {
-				values[w] = blank("")
+				values[w] = callerValue("")
 			}
 		}
 		lines, ok := p.lines(data, maxEntry)
@@ -107,7 +107,7 @@ func (a *assembly) readWording() {
 		}
 		var t *template.Template
 		if ok {
-			t = p.template(strings.Join(lines, "\n"), at{1, 1}, values, false)
+			t = p.template(strings.Join(lines, "\n"), position{1, 1}, values, false)
 		}
 		if t != nil {
 			a.wording[Word(name)] = &message{t, values}
@@ -146,12 +146,12 @@ func (p *reporter) checkedBy(lines []string) ([]string, bool) {
 		}
 	}
 	if by == "" {
-		p.add(at{1, 1}, "this translation is not sent: name who has read it, and is fluent in the language, in a line checked_by between two lines of --- at the top")
+		p.add(position{1, 1}, "this translation is not sent: name who has read it, and is fluent in the language, in a line checked_by between two lines of --- at the top")
 		return nil, false
 	}
 	for _, number := range []string{"999", "111", "116 123"} {
 		if !strings.Contains(strings.Join(lines[n:], "\n"), number) {
-			p.add(at{n + 1, 1}, "this translation is not sent: it has no %s", number)
+			p.add(position{n + 1, 1}, "this translation is not sent: it has no %s", number)
 			return nil, false
 		}
 	}
@@ -167,11 +167,11 @@ func valuesOf(text string) []string {
 	return topFields(t.Tree)
 }
 
-// blank is a value that the caller gives: it may be empty at load.
-type blank string
+// callerValue is a value that the caller gives: it may be empty at load.
+type callerValue string
 
 // expand fills in the template values of an entry's text.
-func (p *reporter) expand(text string, start at, values map[string]any) string {
+func (p *reporter) expand(text string, start position, values map[string]any) string {
 	if !strings.Contains(text, "{{") {
 		return text
 	}
@@ -192,7 +192,7 @@ var templateError = regexp.MustCompile(`^template: text:(\d+)(?::\d+)?: (.*)`)
 // template parses a text and checks each value it uses; nil when a problem was
 // reported. In strict mode, that of entries, a text may hold values, if and
 // range, and nothing that could run on.
-func (p *reporter) template(text string, start at, values map[string]any, strict bool) *template.Template {
+func (p *reporter) template(text string, start position, values map[string]any, strict bool) *template.Template {
 	t, err := template.New("text").Parse(text)
 	if err != nil {
 		a, message := start, err.Error()
@@ -200,7 +200,7 @@ func (p *reporter) template(text string, start at, values map[string]any, strict
 			n, _ := strconv.Atoi(m[1])
 			lines := strings.Split(text, "\n")
 			n = min(max(n, 1), len(lines))
-			a = at{start.line + n - 1, 1 + utf8.RuneCountInString(lines[n-1][:max(strings.Index(lines[n-1], "{{"), 0)])}
+			a = position{start.line + n - 1, 1 + utf8.RuneCountInString(lines[n-1][:max(strings.Index(lines[n-1], "{{"), 0)])}
 			if n == 1 {
 				a.column += start.column - 1
 			}
@@ -227,19 +227,19 @@ func (p *reporter) template(text string, start at, values map[string]any, strict
 type templateCheck struct {
 	*reporter
 	text   string
-	start  at
+	start  position
 	root   map[string]any
 	strict bool
 }
 
 // place is where the {{ before a node stands.
-func (w *templateCheck) place(n parse.Node) at {
+func (w *templateCheck) place(n parse.Node) position {
 	pos := min(int(n.Position()), len(w.text))
 	if i := strings.LastIndex(w.text[:pos], "{{"); i >= 0 {
 		pos = i
 	}
 	before := w.text[:pos]
-	a := at{w.start.line + strings.Count(before, "\n"), utf8.RuneCountInString(before[strings.LastIndex(before, "\n")+1:]) + 1}
+	a := position{w.start.line + strings.Count(before, "\n"), utf8.RuneCountInString(before[strings.LastIndex(before, "\n")+1:]) + 1}
 	if a.line == w.start.line {
 		a.column += w.start.column - 1
 	}
@@ -265,7 +265,7 @@ func (w *templateCheck) walk(n parse.Node, dot any, guard []string) {
 			return
 		}
 		for _, f := range fields {
-			if f.known && empty(f.value) && !slices.Contains(guard, f.name) {
+			if f.known && isEmpty(f.value) && !slices.Contains(guard, f.name) {
 				w.add(w.place(n), "template value %s is nowhere set and has no default: fill it in in local.yaml", f.name)
 			}
 		}
@@ -316,7 +316,7 @@ func (w *templateCheck) fields(pipe *parse.PipeNode, dot any) (found []field) {
 	use := func(n parse.Node, from any, idents []string) {
 		f := field{name: "." + strings.Join(idents, "."), value: from, known: true}
 		for _, id := range idents {
-			if f.value, f.known = member(f.value, id); !f.known {
+			if f.value, f.known = lookUp(f.value, id); !f.known {
 				w.add(w.place(n), "template value %s is nowhere set and has no default", f.name)
 				break
 			}
@@ -351,8 +351,8 @@ func (w *templateCheck) fields(pipe *parse.PipeNode, dot any) (found []field) {
 	return found
 }
 
-// member is a field of a value of local.yaml.
-func member(of any, name string) (any, bool) {
+// lookUp is a field of a value of local.yaml.
+func lookUp(of any, name string) (any, bool) {
 	if m, ok := of.(map[string]any); ok {
 		v, ok := m[name]
 		return v, ok
@@ -367,8 +367,8 @@ func member(of any, name string) (any, bool) {
 	return nil, false
 }
 
-func empty(v any) bool {
-	if _, ok := v.(blank); ok {
+func isEmpty(v any) bool {
+	if _, ok := v.(callerValue); ok {
 		return false
 	}
 	if _, ok := v.(map[string]any); ok {

@@ -30,12 +30,12 @@ func (y yamlReader) read(data []byte, f func(*yaml.Node)) {
 				if strings.Contains(e.Message, "no documents") {
 					continue
 				}
-				y.add(yamlPlace(e), "%s", slip(e.Message))
+				y.add(errorPosition(e), "%s", explainYAML(e.Message))
 			}
 		case errors.As(err, &one):
-			y.add(yamlPlace(one), "%s", slip(one.Message))
+			y.add(errorPosition(one), "%s", explainYAML(one.Message))
 		default:
-			y.add(at{1, 1}, "%v", err)
+			y.add(position{1, 1}, "%v", err)
 		}
 		return
 	}
@@ -44,8 +44,8 @@ func (y yamlReader) read(data []byte, f func(*yaml.Node)) {
 	}
 }
 
-// slip says in plain words what is wrong where YAML cannot be read.
-func slip(message string) string {
+// explainYAML says in plain words what is wrong where YAML cannot be read.
+func explainYAML(message string) string {
 	for _, s := range []struct{ said, plain string }{
 		{"mapping values are not allowed", `a second colon in this line, or a line further in than the one above: write "key: value", and put a value that has a colon in double quotes`},
 		{"found a tab", "a tab at the start of the line: use spaces"},
@@ -65,21 +65,21 @@ func slip(message string) string {
 	return "this cannot be read: " + message
 }
 
-func yamlPlace(e *yaml.LoadError) at {
-	return at{max(e.Mark.Line, 1), max(e.Mark.Column, 1)}
+func errorPosition(e *yaml.LoadError) position {
+	return position{max(e.Mark.Line, 1), max(e.Mark.Column, 1)}
 }
 
-func place(n *yaml.Node) at { return at{n.Line, n.Column} }
+func positionOf(n *yaml.Node) position { return position{n.Line, n.Column} }
 
-func none(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // fields calls the function of each key of a mapping.
 func (y yamlReader) fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
-	if none(n) {
+	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		y.add(place(n), "expected lines of \"key: value\"")
+		y.add(positionOf(n), "expected lines of \"key: value\"")
 		return
 	}
 	seen := map[string]int{}
@@ -88,9 +88,9 @@ func (y yamlReader) fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
 		f, ok := known[k.Value]
 		switch line := seen[k.Value]; {
 		case !ok || k.Kind != yaml.ScalarNode:
-			y.add(place(k), "unknown key %q: the keys are %s", k.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			y.add(positionOf(k), "unknown key %q: the keys are %s", k.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		case line > 0:
-			y.add(place(k), "key %q is there twice, first on line %d", k.Value, line)
+			y.add(positionOf(k), "key %q is there twice, first on line %d", k.Value, line)
 		default:
 			seen[k.Value] = k.Line
 			f(v)
@@ -100,11 +100,11 @@ func (y yamlReader) fields(n *yaml.Node, known map[string]func(*yaml.Node)) {
 
 // each calls f for each item of a list.
 func (y yamlReader) each(n *yaml.Node, f func(*yaml.Node)) {
-	if none(n) {
+	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.SequenceNode {
-		y.add(place(n), "expected a list, such as [one, two]")
+		y.add(positionOf(n), "expected a list, such as [one, two]")
 		return
 	}
 	for _, c := range n.Content {
@@ -113,16 +113,16 @@ func (y yamlReader) each(n *yaml.Node, f func(*yaml.Node)) {
 }
 
 func (y yamlReader) text(n *yaml.Node) string {
-	if none(n) {
+	if isNull(n) {
 		return ""
 	}
 	if n.Kind != yaml.ScalarNode {
-		y.add(place(n), "expected plain text")
+		y.add(positionOf(n), "expected plain text")
 		return ""
 	}
 	// "# a note" is a comment; in "Policy #12" somebody meant the number.
 	if c := n.LineComment; len(c) > 1 && c[0] == '#' && c[1] != ' ' && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 {
-		y.add(place(n), "the text stops before %q: put all of it in double quotes", c)
+		y.add(positionOf(n), "the text stops before %q: put all of it in double quotes", c)
 	}
 	return strings.TrimSpace(n.Value)
 }
@@ -143,7 +143,7 @@ func (y yamlReader) flag(n *yaml.Node) bool {
 	case "false", "no", "":
 		return false
 	}
-	y.add(place(n), "expected true or false")
+	y.add(positionOf(n), "expected true or false")
 	return false
 }
 
@@ -154,7 +154,7 @@ func (y yamlReader) date(n *yaml.Node) time.Time {
 	}
 	d, err := time.Parse(time.DateOnly, t)
 	if err != nil {
-		y.add(place(n), "%q is not a date: use the form 2027-05-31", t)
+		y.add(positionOf(n), "%q is not a date: use the form 2027-05-31", t)
 	}
 	return d
 }

@@ -29,7 +29,7 @@ type manifestSlack struct {
 func (c *manifestSlack) Run(s *streams) error {
 	data, err := slack.Manifest(c.URL)
 	if err != nil {
-		return usage{err}
+		return usageError{err}
 	}
 	_, err = s.out.Write(data)
 	return err
@@ -44,10 +44,10 @@ type manifestTeams struct {
 func (c *manifestTeams) Run(s *streams) error {
 	data, err := teams.Config{AppID: c.AppID}.Package(c.URL)
 	if err != nil {
-		return usage{err}
+		return usageError{err}
 	}
 	if err := os.WriteFile(c.Out, data, 0o644); err != nil {
-		return usage{err}
+		return usageError{err}
 	}
 	_, err = fmt.Fprintf(s.out, "wrote %s: upload it in Teams under Apps, Manage your apps\n", c.Out)
 	return err
@@ -130,7 +130,7 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	for _, f := range found {
 		mark := "ok  "
 		if !f.OK {
-			mark, result = "FIX ", problems
+			mark, result = "FIX ", exitProblems
 		}
 		fmt.Fprintf(s.out, "%s  %s: %s\n", mark, f.Name, f.Say)
 	}
@@ -143,7 +143,7 @@ type initCmd struct {
 
 func (c *initCmd) Run(s *streams) error {
 	if items, err := os.ReadDir(c.Dir); err == nil && len(items) > 0 {
-		return usage{fmt.Errorf("%s: the destination is not empty", c.Dir)}
+		return usageError{fmt.Errorf("%s: the destination is not empty", c.Dir)}
 	}
 	if err := os.CopyFS(c.Dir, knowledge.Embedded); err != nil {
 		return fmt.Errorf("write the folder: %w", err)
@@ -161,7 +161,7 @@ type forgetCmd struct {
 func (c *forgetCmd) Run(ctx context.Context, s *streams) error {
 	st, err := store.Open(ctx, c.Database, store.Options{Log: s.log})
 	if errors.Is(err, store.ErrLocked) {
-		return usage{errors.New("a canteen is running on this database: stop it first, or let the person press Erase in the chat")}
+		return usageError{errors.New("a canteen is running on this database: stop it first, or let the person press Erase in the chat")}
 	}
 	if err != nil {
 		return err

@@ -56,12 +56,12 @@ func (d dotenv) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 	return nil, nil
 }
 
-// unknown is a name that looks like a setting and is none.
-type unknown struct{ name, say string }
+// unknownSetting is a name that looks like a setting and is none.
+type unknownSetting struct{ name, say string }
 
 // unknownSettings finds the names in the file that are no settings, and those in the
 // environment that are nearly one.
-func unknownSettings(model *kong.Application, file dotenv, environ []string) (list []unknown) {
+func unknownSettings(model *kong.Application, file dotenv, environ []string) (list []unknownSetting) {
 	known := map[string]bool{}
 	for _, command := range model.Leaves(true) {
 		for _, group := range command.AllFlags(false) {
@@ -78,23 +78,23 @@ func unknownSettings(model *kong.Application, file dotenv, environ []string) (li
 			continue
 		}
 		say := "stands in .env and is not a setting of Canteen"
-		if near := nearest(name, names); near != "" {
+		if near := closestName(name, names); near != "" {
 			say += ": did you mean " + near + "?"
 		}
-		list = append(list, unknown{name, say})
+		list = append(list, unknownSetting{name, say})
 	}
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
-		if near := nearest(name, names); !known[name] && file[name] == "" && near != "" {
-			list = append(list, unknown{name, "is set and is not a setting of Canteen: did you mean " + near + "?"})
+		if near := closestName(name, names); !known[name] && file[name] == "" && near != "" {
+			list = append(list, unknownSetting{name, "is set and is not a setting of Canteen: did you mean " + near + "?"})
 		}
 	}
 	return list
 }
 
-// nearest is the name of which another lacks a letter or two, or has as many more,
+// closestName is the name of which another lacks a letter or two, or has as many more,
 // in whatever case; or "".
-func nearest(name string, names []string) string {
+func closestName(name string, names []string) string {
 	for _, k := range names {
 		if d := len(k) - len(name); d < -2 || d > 2 || len(k) < 6 {
 			continue

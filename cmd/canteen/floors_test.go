@@ -133,7 +133,7 @@ func questionsOf(t *testing.T, base *knowledge.Base, file string) []row {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := known(base, path, rows); err != nil {
+	if err := checkWanted(base, path, rows); err != nil {
 		t.Fatal(err)
 	}
 	return rows

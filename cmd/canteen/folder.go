@@ -47,7 +47,7 @@ func (f folderFlags) load() (*knowledge.Base, error) {
 	var overlays []fs.FS
 	for i, dir := range f.Knowledge {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, usage{fmt.Errorf("--knowledge %s: there is no such folder", dir)}
+			return nil, usageError{fmt.Errorf("--knowledge %s: there is no such folder", dir)}
 		}
 		if i == 0 {
 			base = knowledge.Dir(dir)
@@ -69,7 +69,7 @@ func (f folderFlags) fitted(ctx context.Context, s *streams) (*knowledge.Base, e
 			fmt.Fprintln(s.err, p)
 		}
 		if b == nil {
-			return nil, problems
+			return nil, exitProblems
 		}
 		err = nil
 	}
@@ -79,9 +79,9 @@ func (f folderFlags) fitted(ctx context.Context, s *streams) (*knowledge.Base, e
 	return b.Fit(ctx, knowledge.Fitting{Encoder: f.encoder(s), Log: s.log})
 }
 
-// overlooked says where the working folder holds a folder of entries that is not
+// warnUnreadFolder says where the working folder holds a folder of entries that is not
 // what is read.
-func (f folderFlags) overlooked(s *streams) {
+func (f folderFlags) warnUnreadFolder(s *streams) {
 	const dir = "knowledge"
 	if info, err := os.Stat(filepath.Join(dir, "faq")); len(f.Knowledge) == 0 && err == nil && info.IsDir() {
 		fmt.Fprintf(s.err, "canteen: the folder ./%s is not read; to have it read, add --knowledge %s\n", dir, dir)
@@ -158,7 +158,7 @@ type checkCmd struct {
 }
 
 func (c *checkCmd) Run(ctx context.Context, s *streams) error {
-	c.overlooked(s)
+	c.warnUnreadFolder(s)
 	base, err := c.load()
 	var bad knowledge.Problems
 	if err != nil && !errors.As(err, &bad) {
@@ -182,7 +182,7 @@ func (c *checkCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	bad = append(bad, unmet(fitted)...)
+	bad = append(bad, failingExamples(fitted)...)
 	warnings := slices.Concat(base.Warnings(), base.Check(time.Now()), fitted.CheckFound())
 	result := c.print(s, append(bad, warnings...))
 	if c.JSON {
@@ -202,8 +202,8 @@ func entryID(t bot.Thought) string {
 	return "of no entry"
 }
 
-// unmet are the examples of the lanes' cues that are not met, or are and must not be.
-func unmet(base *knowledge.Base) (list knowledge.Problems) {
+// failingExamples are the examples of the lanes' cues that are not met, or are and must not be.
+func failingExamples(base *knowledge.Base) (list knowledge.Problems) {
 	for _, x := range base.Examples() {
 		t := bot.Think(base, x.Text, bot.DefaultPolicy)
 		if t.Meets(x.Lane) != x.Must {
@@ -218,7 +218,7 @@ func (c *checkCmd) print(s *streams, list knowledge.Problems) error {
 	var code error
 	for _, p := range list {
 		if !p.Warning {
-			code = problems
+			code = exitProblems
 		}
 		if !c.JSON {
 			fmt.Fprintln(s.out, p)

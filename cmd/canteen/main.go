@@ -21,34 +21,34 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
-	code := exit(0)
+	code := exitCode(0)
 	switch {
 	case err == nil || errors.As(err, &code):
-	case errors.As(err, new(usage)):
-		code = wrong
+	case errors.As(err, new(usageError)):
+		code = exitUsage
 	default:
-		code = problems
+		code = exitProblems
 	}
-	if err != nil && !errors.As(err, new(exit)) {
+	if err != nil && !errors.As(err, new(exitCode)) {
 		fmt.Fprintln(os.Stderr, "canteen:", err)
 	}
 	os.Exit(int(code))
 }
 
-// exit is an exit code whose reason has been said already.
-type exit int
+// exitCode is an exit code whose reason has been said already.
+type exitCode int
 
-func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-// usage is an error of whoever called: the command line or the settings.
-type usage struct{ error }
+// usageError is an error of whoever called: the command line or the settings.
+type usageError struct{ error }
 
-func (u usage) Unwrap() error { return u.error }
+func (u usageError) Unwrap() error { return u.error }
 
 // The exit codes of CONTRACT.md: problems found, and usage or settings.
 const (
-	problems exit = 1
-	wrong    exit = 2
+	exitProblems exitCode = 1
+	exitUsage    exitCode = 2
 )
 
 // cli is the command line. Settings of every command stand in Settings.
@@ -72,13 +72,13 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	log      *slog.Logger
-	unknown  []unknown // names that look like settings and are none
+	unknown  []unknownSetting // names that look like settings and are none
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	env, err := readEnv(".env")
 	if err != nil {
-		return usage{err}
+		return usageError{err}
 	}
 	var c cli
 	code := -1
@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return nil
 	}
 	if err != nil {
-		return usage{fmt.Errorf("%w (try canteen --help)", err)}
+		return usageError{fmt.Errorf("%w (try canteen --help)", err)}
 	}
 	s := &streams{stdin, stdout, stderr, slog.New(slog.NewTextHandler(stderr, nil)), unknownSettings(parser.Model, env, os.Environ())}
 	k.BindTo(ctx, (*context.Context)(nil))

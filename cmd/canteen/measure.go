@@ -84,7 +84,7 @@ func (c *testCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := known(base, c.File, rows); err != nil {
+	if err := checkWanted(base, c.File, rows); err != nil {
 		return err
 	}
 	f := measure(base, bot.DefaultPolicy, rows)

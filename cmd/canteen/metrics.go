@@ -44,7 +44,7 @@ func newMetrics(st counts) *metrics {
 	}
 	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "canteen_requests_total",
 		Help: "Requests of a platform by what became of them: ok, repeat, ignored, error, or refused: in Slack as signature, stale, size, body or busy, in Teams as token, right, keys, size or body."}, []string{"adapter", "what"})
-	m.registry.MustRegister(m.requests, m.handled, m.handling, m.matching, m.delivered, m.lag, &stored{st},
+	m.registry.MustRegister(m.requests, m.handled, m.handling, m.matching, m.delivered, m.lag, &storeCollector{st},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -76,8 +76,8 @@ func (m *metrics) Handled(adapter, outcome string, took time.Duration) {
 // Matched implements bot.Meter.
 func (m *metrics) Matched(took time.Duration) { m.matching.Observe(took.Seconds()) }
 
-// stored turns the store's counts into metrics when they are asked for.
-type stored struct{ store counts }
+// storeCollector turns the store's counts into metrics when they are asked for.
+type storeCollector struct{ store counts }
 
 var (
 	descDecisions = prometheus.NewDesc("canteen_decisions_total", "Questions by what became of them, since the database was made: answer, clarify, escalate, signpost, smalltalk, shown.", []string{"decision"}, nil)
@@ -88,9 +88,9 @@ var (
 	descOldest    = prometheus.NewDesc("canteen_delivery_oldest_seconds", "Age of the oldest delivery that is not on its platform yet.", nil, nil)
 )
 
-func (s *stored) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+func (s *storeCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
 
-func (s *stored) Collect(ch chan<- prometheus.Metric) {
+func (s *storeCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	c, err := s.store.Counts(ctx)

@@ -48,7 +48,7 @@ func (s *settings) platforms(a *app) error {
 			Pace: rate.Limit(s.Pace), Bot: a.bot, Log: a.log, Count: a.metrics.request("slack"),
 		})
 		if err != nil {
-			return usage{fmt.Errorf("slack: %w", err)}
+			return usageError{fmt.Errorf("slack: %w", err)}
 		}
 		a.adapters["slack"] = x
 	}
@@ -64,7 +64,7 @@ func (s *settings) platforms(a *app) error {
 			Pace: s.Pace, Bot: a.bot, Store: places, Log: a.log, Count: a.metrics.request("teams"),
 		})
 		if err != nil {
-			return usage{fmt.Errorf("teams: %w", err)}
+			return usageError{fmt.Errorf("teams: %w", err)}
 		}
 		a.adapters["teams"] = x
 	}

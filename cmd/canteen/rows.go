@@ -40,7 +40,7 @@ var expectations = []string{"answer", "clarify", "escalate", "urgent", "smalltal
 func readRows(s *streams, path string) ([]row, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usage{fmt.Errorf("test file: %w", err)}
+		return nil, usageError{fmt.Errorf("test file: %w", err)}
 	}
 	var rows []row
 	var place map[string]int
@@ -65,7 +65,7 @@ func readRows(s *streams, path string) ([]row, error) {
 		x.Question, x.After = strings.CutPrefix(x.Question, "+")
 		x.Question = strings.TrimSpace(x.Question)
 		if !slices.Contains(expectations, x.Expected) {
-			return usage{fmt.Errorf("%s:%d:1: a row expects one of %s, with a tab before it, and not %q", path, n, strings.Join(expectations, ", "), x.Expected)}
+			return usageError{fmt.Errorf("%s:%d:1: a row expects one of %s, with a tab before it, and not %q", path, n, strings.Join(expectations, ", "), x.Expected)}
 		}
 		for f := range strings.SplitSeq(cell(colWant), ",") {
 			if f = strings.TrimSpace(f); f != "" {
@@ -76,7 +76,7 @@ func readRows(s *streams, path string) ([]row, error) {
 		return nil
 	})
 	if err == nil && place == nil {
-		return nil, usage{fmt.Errorf("%s:1:1: the file is empty", path)}
+		return nil, usageError{fmt.Errorf("%s:1:1: the file is empty", path)}
 	}
 	return rows, err
 }
@@ -93,20 +93,20 @@ func header(s *streams, path string, cells []string) (map[string]int, error) {
 	}
 	for _, name := range []string{colQuestion, colExpected} {
 		if _, ok := place[name]; !ok {
-			return nil, usage{fmt.Errorf("%s:1:1: the first line names the columns, %s, and %s is not among them", path, strings.Join(columns, ", "), name)}
+			return nil, usageError{fmt.Errorf("%s:1:1: the first line names the columns, %s, and %s is not among them", path, strings.Join(columns, ", "), name)}
 		}
 	}
 	return place, nil
 }
 
-// known refuses rows that want what the folder does not have.
-func known(base *knowledge.Base, path string, rows []row) error {
+// checkWanted refuses rows that want what the folder does not have.
+func checkWanted(base *knowledge.Base, path string, rows []row) error {
 	for _, r := range rows {
 		for _, w := range r.Want {
 			_, fact := base.Fact(w)
 			_, entry := base.Entry(w)
 			if !fact && !entry && r.Expected != "act" {
-				return usage{fmt.Errorf("%s:%d:1: %q is neither a fact nor an entry of this folder", path, r.Line, w)}
+				return usageError{fmt.Errorf("%s:%d:1: %q is neither a fact nor an entry of this folder", path, r.Line, w)}
 			}
 		}
 	}

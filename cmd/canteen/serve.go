@@ -60,7 +60,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	// Whoever probes the process is answered before any platform is called.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return usage{fmt.Errorf("LISTEN_ADDR %s: %w", c.Listen, err)}
+		return usageError{fmt.Errorf("LISTEN_ADDR %s: %w", c.Listen, err)}
 	}
 	defer listener.Close()
 
@@ -76,7 +76,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		}
 	}()
 	read := knowledge.Config{Log: s.log, Dirs: c.Knowledge, Overlay: overlayDir(c.Database), Encoder: c.encoder(s), Cache: filepath.Join(filepath.Dir(overlayDir(c.Database)), "canteen-cache")}
-	c.overlooked(s)
+	c.warnUnreadFolder(s)
 	folder, err := knowledge.Open(ctx, read)
 	if err != nil {
 		var list knowledge.Problems
@@ -84,7 +84,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 			for _, p := range list {
 				fmt.Fprintln(s.out, p)
 			}
-			return problems
+			return exitProblems
 		}
 		return err
 	}
@@ -103,7 +103,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	if c.loopback() {
 		said += fmt.Sprintf("desk: http://%s%s\n", listener.Addr(), web.DeskPath(key))
 	}
-	fmt.Fprintf(s.out, "%sfolder: %s, %d entries; your names and numbers go in %s\n", said, c.served(), len(folder.Base().Entries()), c.localFile(c.Database))
+	fmt.Fprintf(s.out, "%sfolder: %s, %d entries; your names and numbers go in %s\n", said, c.folderNames(), len(folder.Base().Entries()), c.localFile(c.Database))
 	return app.run(ctx, server, listener)
 }
 
@@ -141,8 +141,8 @@ func overlayDir(database string) string {
 	return filepath.Join(filepath.Dir(path), "canteen-entries")
 }
 
-// served names the folder that is read.
-func (f folderFlags) served() string {
+// folderNames names the folder that is read.
+func (f folderFlags) folderNames() string {
 	if len(f.Knowledge) == 0 {
 		return "the built-in one"
 	}
@@ -200,13 +200,13 @@ func (a *app) routes() http.Handler {
 			mux.Handle(path, http.NotFoundHandler())
 		}
 	}
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { plainly(w, http.StatusOK, "ok\n") })
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("/readyz", a.readyz)
 	mux.Handle("/metrics", a.metrics.handler())
 	return mux
 }
 
-func plainly(w http.ResponseWriter, code int, text string) {
+func writeText(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
@@ -234,7 +234,7 @@ func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
 	for _, line := range a.unready() {
 		text += line + "\n"
 	}
-	plainly(w, code, text)
+	writeText(w, code, text)
 }
 
 // foundBy says how entries are found.

@@ -50,8 +50,8 @@ type settings struct {
 	InsecureTeams bool `name:"insecure-teams" group:"Microsoft Teams" help:"Take activities from anybody, on a loopback address only. For trying out."`
 }
 
-// address tells whether s is a whole address of the web.
-func address(s string) bool {
+// isURL tells whether s is a whole address of the web.
+func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
@@ -85,7 +85,7 @@ func (s *settings) check() error {
 		bad("LISTEN_ADDR %q: write host:port, such as 127.0.0.1:8080", s.Listen)
 	}
 	for name, v := range map[string]string{"PUBLIC_URL": s.PublicURL, "SLACK_API_URL": s.Slack.APIURL, "MICROSOFT_LOGIN_URL": s.Teams.LoginURL, "BOT_OPENID_METADATA_URL": s.Teams.MetadataURL} {
-		if v != "" && !address(v) {
+		if v != "" && !isURL(v) {
 			bad("%s: write a whole address, such as https://canteen.example.org", name)
 		}
 	}
@@ -113,7 +113,7 @@ func (s *settings) check() error {
 		bad("--insecure-teams needs LISTEN_ADDR to be a loopback address, such as 127.0.0.1:3978")
 	}
 	if err := errors.Join(errs...); err != nil {
-		return usage{err}
+		return usageError{err}
 	}
 	return nil
 }

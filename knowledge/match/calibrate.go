@@ -43,19 +43,19 @@ type calibrator struct {
 	Right, Any logistic
 }
 
-// shrink is how many phrasings' worth of trust the default calibrator has
+// defaultStrength is how many phrasings' worth of trust the default calibrator has
 // against one fitted on the folder alone. Folders break self-calibration both
 // ways: with 6 entries "what is the wifi code" got .95, and a folder whose
 // phrasings were made to differ is harder to itself than people are. On
 // BANKING77 with 5 phrasings and a fifth of the entries uncovered, answers at
 // .8 were wrong in 7 % at a strength of 50 and in 5 % at 3,000.
-const shrink = 1500
+const defaultStrength = 1500
 
 // unknownCap is the most that a question without a single known word of
 // content may get, unless it is a phrasing to the letter.
 const unknownCap = .25
 
-func (c *calibrator) judge(s *wordScratch) (right, anyOne float64) {
+func (c *calibrator) probabilities(s *wordScratch) (right, anyOne float64) {
 	right, anyOne = c.Right.at(&s.sig), c.Any.at(&s.sig)
 	if s.sig[sigKnown] == 0 && s.sig[sigCosine] < .95 {
 		right, anyOne = min(right, unknownCap), min(anyOne, unknownCap)
@@ -67,38 +67,38 @@ func (c *calibrator) judge(s *wordScratch) (right, anyOne float64) {
 	return right, max(right, anyOne)
 }
 
-// look gathers the signals for the candidates in s.top; s.feats and s.sense
+// gatherSignals gathers the signals for the candidates in s.top; s.feats and s.sense
 // hold the question.
-func (ix *words) look(s *wordScratch, toks []token) {
+func (ix *words) gatherSignals(s *wordScratch, toks []token) {
 	t := &s.top[0]
 	p2 := 0.
 	if len(s.top) > 1 {
-		p2 = float64(s.top[1].p)
+		p2 = float64(s.top[1].share)
 	}
-	p1 := min(max(float64(t.p), 1e-4), 1-1e-4)
+	p1 := min(max(float64(t.share), 1e-4), 1-1e-4)
 	s.sig[sigOdds] = math.Log(p1/(1-p1))/6 + .5
 	s.sig[sigMargin] = p1 - p2
-	cos, near := t.cos, t.near
+	cos, near := t.likeness, t.nearest
 	if !t.known {
-		cos, near = ix.nearest(s, int(t.doc), allOf)
+		cos, near = ix.nearest(s, int(t.doc), allPhrasings)
 	}
 	own := toks[s.clause.from:s.clause.to]
 	if len(own) < len(toks) {
 		ix.features(s, own)
-		if c, n := ix.nearest(s, int(t.doc), allOf); c > cos {
+		if c, n := ix.nearest(s, int(t.doc), allPhrasings); c > cos {
 			cos, near = c, n
 		}
 	}
-	s.near = near
+	s.nearest = near
 	s.sig[sigCosine] = float64(cos)
 	s.sig[sigCoverage], s.sig[sigKnown] = ix.coverage(own, int(t.doc))
 	if ix.model != nil {
-		s.sig[sigLogit] = float64(t.sm) / 12
+		s.sig[sigLogit] = float64(t.logit) / 12
 	} else {
-		s.sig[sigLogit] = float64(t.bm) / 12
+		s.sig[sigLogit] = float64(t.bm25) / 12
 	}
-	s.sig[sigSense] = float64(t.cs)
-	s.sig[sigKind] = ix.sameKind(s.kind, int(t.doc))
+	s.sig[sigSense] = float64(t.sense)
+	s.sig[sigKind] = ix.kindShare(s.kind, int(t.doc))
 }
 
 // nearest returns the phrasing of document d most like the vector in s.feats,
@@ -123,8 +123,8 @@ func (ix *words) nearest(s *wordScratch, d, few int) (float32, int) {
 // How many phrasings to compare: of candidates after the first, only some, for
 // where documents have a hundred this took half of the time.
 const (
-	allOf  = math.MaxInt32
-	someOf = 30
+	allPhrasings  = math.MaxInt32
+	somePhrasings = 30
 )
 
 // coverage returns the share of toks, by idf, that document d has, and the
@@ -143,7 +143,7 @@ func (ix *words) coverage(toks []token, d int) (covered, known float64) {
 		if ok && ix.has(st, d) {
 			has += idf
 		}
-		if !stop[t.word] {
+		if !stopWords[t.word] {
 			content++
 			if ok {
 				met++
@@ -191,9 +191,9 @@ func (ix *words) has(f uint32, d int) bool {
 	return false
 }
 
-// sameKind is the smoothed share of d's phrasings of a known kind that are of
+// kindShare is the smoothed share of d's phrasings of a known kind that are of
 // kind k; questions and documents of no known kind are in between.
-func (ix *words) sameKind(k uint8, d int) float64 {
+func (ix *words) kindShare(k uint8, d int) float64 {
 	same, typed := 0., 0.
 	for _, x := range ix.phr.kind[ix.phr.first[d]:ix.phr.first[d+1]] {
 		if x != kindNone {
@@ -216,10 +216,10 @@ func (ix *words) result(s *wordScratch, n int, place []int) Result {
 	if len(s.top) == 0 {
 		return r
 	}
-	right, anyOne := ix.cal.judge(s)
+	right, anyOne := ix.cal.probabilities(s)
 	rest := 0.
 	for i := range s.top[1:] {
-		rest += float64(s.top[1+i].p)
+		rest += float64(s.top[1+i].share)
 	}
 	r.Candidates = make([]Candidate, 0, min(n, len(s.top)))
 	left := right
@@ -232,18 +232,18 @@ func (ix *words) result(s *wordScratch, n int, place []int) Result {
 		if i > 0 {
 			c = 0
 			if rest > 0 {
-				c = (anyOne - right) * float64(t.p) / rest
+				c = (anyOne - right) * float64(t.share) / rest
 			}
 		}
 		if ix.docs[t.doc].Covered {
 			r.Covered += c
 		}
 		if len(r.Candidates) < n {
-			near := s.near
+			near := s.nearest
 			if i > 0 {
-				near = t.near
+				near = t.nearest
 				if !t.known {
-					_, near = ix.nearest(s, int(t.doc), someOf)
+					_, near = ix.nearest(s, int(t.doc), somePhrasings)
 				}
 			}
 			left = min(left, c)
@@ -275,7 +275,7 @@ func (ix *words) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]o
 	s := part.newScratch()
 	var obs []observation
 	held := len(ix.phr.doc) / folds
-	every := max(1, held/plenty)
+	every := max(1, held/manyPerFold)
 	for i, d := range ix.phr.doc {
 		if i%folds != fold || i/folds%every != 0 {
 			continue
@@ -298,8 +298,8 @@ func (ix *words) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]o
 // with more than plenty, every second or third is asked. Asking 830 of 1,800
 // made the shipped folder answer 3 in 100 fewer.
 const (
-	enough = 600
-	plenty = 1500
+	enoughObservations = 600
+	manyPerFold        = 1500
 )
 
 // calibrate fits a calibrator on held-out phrasings.
@@ -311,14 +311,14 @@ func (ix *words) calibrate(ctx context.Context) (calibrator, error) {
 		return def, nil
 	}
 	var obs []observation
-	for f := 0; f < folds && len(obs) < enough; f++ {
+	for f := 0; f < folds && len(obs) < enoughObservations; f++ {
 		o, err := ix.holdOut(ctx, f, folds, true)
 		if err != nil {
 			return def, err
 		}
 		obs = append(obs, o...)
 	}
-	trust := float64(n) / (float64(n) + shrink)
+	trust := float64(n) / (float64(n) + defaultStrength)
 	return calibrator{
 		Right: blend(regress(obs, func(o *observation) bool { return o.right }), def.Right, trust),
 		Any:   blend(regress(obs, func(o *observation) bool { return o.any }), def.Any, trust),

@@ -18,12 +18,12 @@ const (
 	// shortMessage, down to 1-clauseShare of the rest from a longMessage on.
 	// Stories put around BANKING77's questions cost 10 points without this, 4
 	// with it.
-	shortMessage = 15
-	longMessage  = 32
-	clauseShare  = .6
-	clauseSays   = .6  // worth of a logit
-	clauseAsks   = 1.2 // worth of looking like a question
-	introCost    = 1   // of saying who is speaking
+	shortMessage   = 15
+	longMessage    = 32
+	clauseShare    = .6
+	topScoreWeight = .6  // worth of a logit
+	questionWeight = 1.2 // worth of looking like a question
+	introCost      = 1   // of saying who is speaking
 )
 
 // kinds of question. Two questions of different kinds about the same thing
@@ -63,8 +63,8 @@ var kindWords = func() map[string]uint8 {
 	return m
 }()
 
-// kindOf tells what kind of question toks ask, the most telling word first.
-func kindOf(toks []token) uint8 {
+// questionKind tells what kind of question toks ask, the most telling word first.
+func questionKind(toks []token) uint8 {
 	kind := uint8(kindNone)
 	rank := func(k uint8) int {
 		switch k {
@@ -107,9 +107,9 @@ func kindOf(toks []token) uint8 {
 
 // clause is a stretch of a message's tokens.
 type clause struct {
-	from, to int
-	asks     float32 // how much it looks like the question
-	says     float32 // how much its best document has to say
+	from, to      int
+	questionScore float32 // how much it looks like the question
+	topScore      float32 // how much its best document has to say
 }
 
 var asking = func() map[string]bool {
@@ -124,8 +124,8 @@ var joins = map[string]bool{"but": true, "so": true, "because": true, "although"
 
 // clauses splits toks at the ends of sentences, and long sentences at commas
 // and conjunctions. A short message is not split.
-func (s *wordScratch) split(toks []token) []clause {
-	s.parts = s.parts[:0]
+func (s *wordScratch) splitClauses(toks []token) []clause {
+	s.clauses = s.clauses[:0]
 	if len(toks) <= wholeWords {
 		return nil
 	}
@@ -134,10 +134,10 @@ func (s *wordScratch) split(toks []token) []clause {
 		if to <= from {
 			return
 		}
-		if n := len(s.parts); n > 0 && to-from < clauseWords {
-			s.parts[n-1].to = to
+		if n := len(s.clauses); n > 0 && to-from < clauseWords {
+			s.clauses[n-1].to = to
 		} else {
-			s.parts = append(s.parts, clause{from: from, to: to})
+			s.clauses = append(s.clauses, clause{from: from, to: to})
 		}
 		from = to
 	}
@@ -152,40 +152,40 @@ func (s *wordScratch) split(toks []token) []clause {
 		}
 	}
 	cut(len(toks))
-	if len(s.parts) < 2 {
+	if len(s.clauses) < 2 {
 		return nil
 	}
-	if n := len(s.parts); n > maxClauses {
-		s.parts = append(s.parts[:maxClauses/2], s.parts[n-maxClauses/2:]...)
+	if n := len(s.clauses); n > maxClauses {
+		s.clauses = append(s.clauses[:maxClauses/2], s.clauses[n-maxClauses/2:]...)
 	}
-	for k := range s.parts {
-		c := &s.parts[k]
+	for k := range s.clauses {
+		c := &s.clauses[k]
 		end := s.closing
 		if c.to < len(toks) {
 			end = toks[c.to].gap
 		}
 		if end == text.Asking {
-			c.asks++
+			c.questionScore++
 		}
 		for i := c.from; i < min(c.to, c.from+3); i++ {
 			if asking[toks[i].word] {
-				c.asks += .5
+				c.questionScore += .5
 				break
 			}
 		}
-		if k == len(s.parts)-1 {
-			c.asks += .25
+		if k == len(s.clauses)-1 {
+			c.questionScore += .25
 		}
-		if introduces(toks[c.from:c.to]) {
-			c.asks -= float32(introCost)
+		if isIntroduction(toks[c.from:c.to]) {
+			c.questionScore -= float32(introCost)
 		}
 	}
-	return s.parts
+	return s.clauses
 }
 
-// introduces tells whether a clause says who is speaking: "I'm a porter on
+// isIntroduction tells whether a clause says who is speaking: "I'm a porter on
 // nights", "first week as a scrub nurse".
-func introduces(toks []token) bool {
+func isIntroduction(toks []token) bool {
 	w := func(i int) string {
 		if i < len(toks) {
 			return toks[i].word
@@ -207,10 +207,10 @@ func introduces(toks []token) bool {
 	return false
 }
 
-// weigh sets what every word of a long message counts, by how much its clause
+// weighByClause sets what every word of a long message counts, by how much its clause
 // asks and says, and returns the place of the clause that counts most.
-func weigh(toks []token, parts []clause) (best int) {
-	value := func(c *clause) float64 { return float64(c.says) + clauseAsks*float64(c.asks) }
+func weighByClause(toks []token, parts []clause) (best int) {
+	value := func(c *clause) float64 { return float64(c.topScore) + questionWeight*float64(c.questionScore) }
 	for k := range parts {
 		if value(&parts[k]) > value(&parts[best]) {
 			best = k
@@ -222,7 +222,7 @@ func weigh(toks []token, parts []clause) (best int) {
 		c := &parts[k]
 		w := float32(1 - share + share*math.Exp(value(c)-top))
 		for i := c.from; i < c.to; i++ {
-			toks[i].w = w
+			toks[i].weight = w
 		}
 	}
 	return best
@@ -231,7 +231,7 @@ func weigh(toks []token, parts []clause) (best int) {
 // weighClauses weighs the words of a phrasing as those of a question are, as far as
 // that can be done before there is an index.
 func (s *wordScratch) weighClauses(toks []token) {
-	if parts := s.split(toks); parts != nil {
-		weigh(toks, parts)
+	if parts := s.splitClauses(toks); parts != nil {
+		weighByClause(toks, parts)
 	}
 }

@@ -64,7 +64,7 @@ func (ix *Index) Explain(question string, n int) Explanation {
 	}
 	for i := range w.toks {
 		t := &w.toks[i]
-		x := Word{Typed: t.typed, Read: t.word, Weight: float64(t.w)}
+		x := Word{Typed: t.original, Read: t.word, Weight: float64(t.weight)}
 		if x.Typed == "" {
 			x.Typed = t.word
 		}
@@ -99,7 +99,7 @@ func (ix *Index) example(c Candidate) string {
 
 // explain says what speaks for a candidate.
 func (ix *Index) explain(s *scratch, i int, c Candidate) CandidateExplanation {
-	x := CandidateExplanation{Candidate: c, Words: -wordFloor}
+	x := CandidateExplanation{Candidate: c, Words: -maxWordGap}
 	d := ix.place[c.ID]
 	if ps := ix.docs[d].Phrasings; c.Phrasing < len(ps) {
 		x.Nearest = strings.ToValidUTF8(ps[c.Phrasing], "?")
@@ -107,23 +107,23 @@ func (ix *Index) explain(s *scratch, i int, c Candidate) CandidateExplanation {
 	w := s.words
 	if k := slices.IndexFunc(w.top, func(t scored) bool { return ix.doc[t.doc] == d }); k >= 0 {
 		t := &w.top[k]
-		x.Words, x.Best, x.Clash, x.Share = float64(t.z-w.top[0].z), k == 0, float64(t.clash), float64(t.p)
+		x.Words, x.Best, x.Clash, x.Share = float64(t.score-w.top[0].score), k == 0, float64(t.clash), float64(t.share)
 		met := map[string]bool{}
 		for j := range w.toks {
 			word := &w.toks[j]
-			if st, ok := ix.words.stemFor(word); ok && !stop[word.word] && !met[word.word] && ix.words.has(st, int(t.doc)) {
+			if st, ok := ix.words.stemFor(word); ok && !stopWords[word.word] && !met[word.word] && ix.words.has(st, int(t.doc)) {
 				met[word.word] = true
 				x.Met = append(x.Met, word.word)
 			}
 		}
 		if ix.meaning == nil {
 			ix.words.features(w, w.toks)
-			like, _ := ix.words.nearest(w, int(t.doc), allOf)
+			like, _ := ix.words.nearest(w, int(t.doc), allPhrasings)
 			x.Likeness = float64(like)
 		}
 	}
 	if ix.meaning != nil {
-		x.Likeness, x.Share = float64(s.like[d].nearest), s.fused[i].p
+		x.Likeness, x.Share = float64(s.like[d].nearest), s.fused[i].share
 	}
 	return x
 }
@@ -137,12 +137,12 @@ func (ix *Index) signals(s *scratch) []Signal {
 		}
 		return list
 	}
-	x, isFew := ix.cues(s)
+	x, isFew := ix.evidence(s)
 	v := &rightMany
 	if isFew {
 		v = &rightFew
 	}
-	for i, name := range cueNames {
+	for i, name := range evidenceNames {
 		list = append(list, Signal{name, x[i], v.W[i]})
 	}
 	return list
@@ -208,7 +208,7 @@ func (e Explanation) String() string {
 	fmt.Fprint(t, "\n\tconfidence\tshare\twords\tlikeness\tentry\n")
 	for i, c := range e.Candidates {
 		words := "–"
-		if c.Words > -wordFloor {
+		if c.Words > -maxWordGap {
 			words = fmt.Sprintf("%.1f", c.Words)
 		}
 		fmt.Fprintf(t, "%d\t%.2f\t%.2f\t%s\t%.2f\t%s\n", i+1, c.Confidence, c.Share, words, c.Likeness, c.ID)

@@ -49,15 +49,15 @@ type feat struct {
 
 // phrasings holds the vectors of all phrasings, one after the other.
 type phrasings struct {
-	first []uint32 // by document, into off; one more at the end
-	off   []uint32 // by phrasing, into feats; one more at the end
-	feats []feat
-	doc   []uint32  // by phrasing
-	kind  []uint8   // by phrasing
-	tf    []uint8   // beside feats: how often
-	names [][]named // by phrasing
-	sense []float32 // by phrasing, a row each
-	norm  []float32 // by phrasing: length of its vector
+	first    []uint32 // by document, into off; one more at the end
+	off      []uint32 // by phrasing, into feats; one more at the end
+	feats    []feat
+	doc      []uint32         // by phrasing
+	kind     []uint8          // by phrasing
+	tf       []uint8          // beside feats: how often
+	distinct [][]distinctWord // by phrasing
+	sense    []float32        // by phrasing, a row each
+	norm     []float32        // by phrasing: length of its vector
 
 	// Once fitted, in the place of feats: ids with their values in steps of scale.
 	packed []uint32
@@ -88,7 +88,7 @@ func (p *phrasings) pack() {
 			p.packed[int(p.off[i])+k] = f.id<<valueBits | uint32(f.x/most*maxValue+.5)
 		}
 	}
-	p.feats, p.tf, p.names, p.sense = nil, nil, nil, nil
+	p.feats, p.tf, p.distinct, p.sense = nil, nil, nil, nil
 }
 
 // dot is the product of phrasing i's vector and a dense one.
@@ -158,10 +158,10 @@ func (ix *words) extract(s *wordScratch, toks []token, grow bool, add func(uint3
 		if t.id >= 0 && (grow || ix.idf[ix.vocab[t.id].stem] > 0) {
 			w := &ix.vocab[t.id]
 			for _, c := range w.chars {
-				add(c, t.w)
+				add(c, t.weight)
 			}
 			id := w.stem
-			add(uint32(id), t.w)
+			add(uint32(id), t.weight)
 			if w.stop {
 				id |= isStop
 			}
@@ -170,10 +170,10 @@ func (ix *words) extract(s *wordScratch, toks []token, grow bool, add func(uint3
 		}
 		id := int32(-1)
 		if ix.lex.sets[t.word] == 0 {
-			charGrams(t.word, func(k uint64) { lookup(k, t.w) })
+			charGrams(t.word, func(k uint64) { lookup(k, t.weight) })
 			if st, ok := ix.stems[stemOf(t.word)]; ok && (grow || ix.idf[st] > 0) {
 				id = st
-				add(uint32(id), t.w)
+				add(uint32(id), t.weight)
 			}
 		}
 		ids = append(ids, id)
@@ -184,7 +184,7 @@ func (ix *words) extract(s *wordScratch, toks []token, grow bool, add func(uint3
 			continue
 		}
 		if i+1 < len(ids) && ids[i+1] >= 0 {
-			lookup(key(bigrams, uint32(a&^isStop), uint32(ids[i+1]&^isStop)), min(toks[i].w, toks[i+1].w))
+			lookup(key(bigrams, uint32(a&^isStop), uint32(ids[i+1]&^isStop)), min(toks[i].weight, toks[i+1].weight))
 		}
 		if a&isStop != 0 {
 			continue
@@ -197,7 +197,7 @@ func (ix *words) extract(s *wordScratch, toks []token, grow bool, add func(uint3
 			}
 			seen++
 			if b != a {
-				lookup(key(pairs, uint32(min(a, b)), uint32(max(a, b))), min(toks[i].w, toks[j].w))
+				lookup(key(pairs, uint32(min(a, b)), uint32(max(a, b))), min(toks[i].weight, toks[j].weight))
 			}
 		}
 	}
@@ -209,9 +209,9 @@ const tfUnit = 16
 // isStop marks a stem as a stop word's while pairs are made.
 const isStop = 1 << 29
 
-// vector turns counts into a weighted vector, each block of length one times
+// tfidf turns counts into a weighted vector, each block of length one times
 // its weight.
-func (ix *words) vector(fs []feat) {
+func (ix *words) tfidf(fs []feat) {
 	var sum [blocks]float64
 	for i := range fs {
 		f := &fs[i]
@@ -239,13 +239,13 @@ func build(docs []Document, lex Lexicon) *words {
 	// Needed at the end, and slow to unpack.
 	var unpacked sync.WaitGroup
 	unpacked.Go(func() { text.English("") })
-	unpacked.Go(func() { common() })
+	unpacked.Go(func() { commonSpeller() })
 	if len(docs) > maxDocs {
 		docs = docs[:maxDocs]
 	}
 	ix := &words{
 		docs:  docs,
-		lex:   compile(lex),
+		lex:   compileLexicon(lex),
 		known: map[string]int32{},
 		stems: map[string]int32{},
 		feats: map[uint64]uint32{},
@@ -262,8 +262,8 @@ func build(docs []Document, lex Lexicon) *words {
 			count = .5 // questions are sooner about what can be answered
 		}
 		for _, p := range docs[d].Phrasings {
-			for _, t := range ix.read(s, p) {
-				t.id = ix.learn(t.word)
+			for _, t := range ix.tokenise(s, p) {
+				t.id = ix.addWord(t.word)
 				counts[t.word] += count
 				toks = append(toks, t)
 			}
@@ -320,37 +320,37 @@ func build(docs []Document, lex Lexicon) *words {
 	for i, end := range ends {
 		own := toks[start:end]
 		ix.sense(own, ix.phr.sense[i*dim:(i+1)*dim])
-		ix.phr.kind = append(ix.phr.kind, kindOf(own))
-		s.names = s.names[:0]
-		ix.named(s, own)
-		ix.phr.names = append(ix.phr.names, append([]named(nil), s.names...))
+		ix.phr.kind = append(ix.phr.kind, questionKind(own))
+		s.distinct = s.distinct[:0]
+		ix.findDistinct(s, own)
+		ix.phr.distinct = append(ix.phr.distinct, append([]distinctWord(nil), s.distinct...))
 		start = end
 	}
-	ix.gather()
+	ix.sumByDocument()
 	ix.cal = defaultCalibrator(false)
 	unpacked.Wait() // so that no question waits for them
 	return ix
 }
 
-// gather sums up by document what phrasings have: mean sense, distinct words.
-func (ix *words) gather() {
+// sumByDocument sums up by document what phrasings have: mean sense, distinct words.
+func (ix *words) sumByDocument() {
 	dim := senses().dim
 	ix.mean = make([]float32, len(ix.docs)*dim)
-	ix.names = make([][]named, len(ix.docs))
+	ix.distinct = make([][]distinctWord, len(ix.docs))
 	for i, d := range ix.phr.doc {
 		m := ix.mean[int(d)*dim:][:dim]
 		for k, x := range ix.phr.sense[i*dim : (i+1)*dim] {
 			m[k] += x
 		}
 	next:
-		for _, n := range ix.phr.names[i] {
-			for k := range ix.names[d] {
-				if x := &ix.names[d][k]; x.set == n.set && x.stem == n.stem {
+		for _, n := range ix.phr.distinct[i] {
+			for k := range ix.distinct[d] {
+				if x := &ix.distinct[d][k]; x.set == n.set && x.stem == n.stem {
 					x.count++
 					continue next
 				}
 			}
-			ix.names[d] = append(ix.names[d], n)
+			ix.distinct[d] = append(ix.distinct[d], n)
 		}
 	}
 	for d := range ix.docs {
@@ -377,23 +377,23 @@ func (ix *words) without(fold, folds int) *words {
 			}
 			to.doc = append(to.doc, uint32(d))
 			to.kind = append(to.kind, from.kind[p])
-			to.names = append(to.names, from.names[p])
+			to.distinct = append(to.distinct, from.distinct[p])
 			to.sense = append(to.sense, from.sense[int(p)*dim:][:dim]...)
 		}
 	}
 	to.first = append(to.first, uint32(len(to.doc)))
 	to.off = append(to.off, uint32(len(to.feats)))
 	out.invert()
-	out.gather()
+	out.sumByDocument()
 	return out
 }
 
-// learn makes w a word of the folder.
-func (ix *words) learn(w string) int32 {
+// addWord makes w a word of the folder.
+func (ix *words) addWord(w string) int32 {
 	if id, ok := ix.known[w]; ok {
 		return id
 	}
-	v := word{text: w, stop: stop[w], set: ix.lex.sets[w], sense: -1}
+	v := word{text: w, stop: stopWords[w], set: ix.lex.sets[w], sense: -1}
 	if row, ok := senses().rows[w]; ok && v.set == 0 {
 		v.sense = row
 	}

@@ -36,14 +36,14 @@ type fusion struct {
 	doc   int
 	words float32 // its score by words less that of the best; 0 at most
 	score float64
-	p     float64 // share of the ranking's probability
+	share float64 // share of the ranking's probability
 }
 
 const (
 	// What a document's score by words is that is not among the candidates, below the
 	// last of these, and at the least.
-	unlisted  = 1
-	wordFloor = 12
+	unlistedPenalty = 1
+	maxWordGap      = 12
 )
 
 // The spread of each likeness over documents, so that all speak in the same measure.
@@ -89,25 +89,25 @@ func (ix *Index) rankDocuments(s *scratch, question string) {
 	ix.words.rank(w, question)
 	w.right, w.any = 0, 0
 	if len(w.top) > 0 {
-		w.right, w.any = ix.words.cal.judge(w)
+		w.right, w.any = ix.words.cal.probabilities(w)
 	}
 	s.right, s.any = w.right, w.any
 	if ix.meaning == nil || len(ix.docs) == 0 {
 		return
 	}
-	ix.meaning.compare(s, question, w.mended)
-	best := ix.best(s)
+	ix.meaning.compare(s, question, w.corrected)
+	best := ix.bestLikeness(s)
 	s.fused = s.fused[:0]
 	floor := float32(-4)
 	if n := len(w.top); n > 0 {
-		floor = max(w.top[n-1].z-w.top[0].z-unlisted, -wordFloor)
+		floor = max(w.top[n-1].score-w.top[0].score-unlistedPenalty, -maxWordGap)
 	}
 	for d := range ix.docs {
 		s.fused = append(s.fused, fusion{doc: d, words: floor})
 	}
 	for i := range w.top {
 		if d := ix.doc[w.top[i].doc]; d >= 0 {
-			s.fused[d].words = max(w.top[i].z-w.top[0].z, -wordFloor)
+			s.fused[d].words = max(w.top[i].score-w.top[0].score, -maxWordGap)
 		}
 	}
 	for i := range s.fused {
@@ -119,17 +119,17 @@ func (ix *Index) rankDocuments(s *scratch, question string) {
 	slices.SortStableFunc(s.fused, func(a, b fusion) int { return cmp.Compare(b.score, a.score) })
 	sum := 0.
 	for i := range s.fused {
-		s.fused[i].p = math.Exp(s.fused[i].score - s.fused[0].score)
-		sum += s.fused[i].p
+		s.fused[i].share = math.Exp(s.fused[i].score - s.fused[0].score)
+		sum += s.fused[i].share
 	}
 	for i := range s.fused {
-		s.fused[i].p /= sum
+		s.fused[i].share /= sum
 	}
-	s.right, s.any = ix.judge(s)
+	s.right, s.any = ix.probabilities(s)
 }
 
-// best is the greatest of each likeness.
-func (ix *Index) best(s *scratch) likeness {
+// bestLikeness is the greatest of each likeness.
+func (ix *Index) bestLikeness(s *scratch) likeness {
 	best := s.like[0]
 	for _, l := range s.like {
 		best.expected, best.top = max(best.expected, l.expected), max(best.top, l.top)
@@ -152,7 +152,7 @@ func (ix *Index) result(s *scratch, n int) Result {
 		r = ix.fusedResult(s, n)
 	}
 	if ix.lanes != nil {
-		r.Alarm, r.Lanes = s.alarm, ix.lanes.found(s.lanes, s.alarm, maxLanes)
+		r.Alarm, r.Lanes = s.alarm, ix.lanes.ranked(s.lanes, s.alarm, maxLanes)
 	}
 	return r
 }
@@ -162,7 +162,7 @@ const maxLanes = 3
 
 func (ix *Index) fusedResult(s *scratch, n int) Result {
 	var r Result
-	rest := 1 - s.fused[0].p
+	rest := 1 - s.fused[0].share
 	r.Candidates = make([]Candidate, 0, min(n, len(s.fused)))
 	least := s.right
 	for i := range s.fused {
@@ -171,7 +171,7 @@ func (ix *Index) fusedResult(s *scratch, n int) Result {
 		if i > 0 {
 			c = 0
 			if rest > 1e-9 {
-				c = (s.any - s.right) * f.p / rest
+				c = (s.any - s.right) * f.share / rest
 			}
 		}
 		if ix.docs[f.doc].Covered {

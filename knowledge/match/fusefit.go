@@ -26,14 +26,14 @@ func FitFusion(trials []Trial) string {
 		}
 	}
 	w := fitFeatures(lists)
-	fmt.Fprintf(&b, "var fusionWeights = fusionFeatures{%s}\n", numbers(w[:]))
+	fmt.Fprintf(&b, "var fusionWeights = fusionFeatures{%s}\n", formatFloats(w[:]))
 	fusionWeights = w
 	type group struct{ few, any bool }
 	data := map[group][]judged{}
 	for _, t := range trials {
 		s := t.Index.newScratch()
 		t.Index.rank(s, t.Question)
-		x, isFew := t.Index.cues(s)
+		x, isFew := t.Index.evidence(s)
 		first := t.Right != nil && t.Right(t.Index.docs[s.fused[0].doc].ID)
 		data[group{isFew, false}] = append(data[group{isFew, false}], judged{x, first, t.Weight})
 		data[group{isFew, true}] = append(data[group{isFew, true}], judged{x, t.Right != nil, t.Weight})
@@ -42,13 +42,13 @@ func FitFusion(trials []Trial) string {
 		name string
 		of   group
 	}{{"rightFew", group{true, false}}, {"rightMany", group{false, false}}, {"anyFew", group{true, true}}, {"anyMany", group{false, true}}} {
-		v := fitVerdict(data[g.of])
-		fmt.Fprintf(&b, "%s = verdict{W: cues{%s}, Bias: %.3f}\n", g.name, numbers(v.W[:]), v.Bias)
+		v := fitEvidenceModel(data[g.of])
+		fmt.Fprintf(&b, "%s = verdict{W: cues{%s}, Bias: %.3f}\n", g.name, formatFloats(v.W[:]), v.Bias)
 	}
 	return b.String()
 }
 
-func numbers(x []float64) string {
+func formatFloats(x []float64) string {
 	var s []string
 	for _, v := range x {
 		s = append(s, fmt.Sprintf("%.3f", v))
@@ -63,8 +63,8 @@ type listed struct {
 	weight float64
 }
 
-// inQuestion is how many documents of a ranking a trial compares.
-const inQuestion = 60
+// comparedDocuments is how many documents of a ranking a trial compares.
+const comparedDocuments = 60
 
 func (t Trial) list() (l listed, ok bool) {
 	ix := t.Index
@@ -73,10 +73,10 @@ func (t Trial) list() (l listed, ok bool) {
 	if t.Right == nil {
 		return l, false
 	}
-	best := ix.best(s)
+	best := ix.bestLikeness(s)
 	for i, f := range s.fused {
 		right := t.Right(ix.docs[f.doc].ID)
-		if i < inQuestion || right {
+		if i < comparedDocuments || right {
 			l.x, l.right = append(l.x, ix.features(s, f.doc, float64(f.words), &best)), append(l.right, right)
 			ok = ok || right
 		}
@@ -181,14 +181,14 @@ func softmaxes(l listed, w *fusionFeatures) (p, q []float64, fit float64) {
 
 // judged is what was seen of a ranking, and whether it was right.
 type judged struct {
-	x      cues
+	x      evidence
 	right  bool
 	weight float64
 }
 
-// fitVerdict fits a logistic regression by Newton's method.
-func fitVerdict(all []judged) verdict {
-	const n = nCues + 1 // the last is the bias
+// fitEvidenceModel fits a logistic regression by Newton's method.
+func fitEvidenceModel(all []judged) evidenceModel {
+	const n = nEvidence + 1 // the last is the bias
 	var mean, dev [n]float64
 	total := 0.
 	for _, o := range all {
@@ -197,7 +197,7 @@ func fitVerdict(all []judged) verdict {
 			mean[i] += o.weight * x
 		}
 	}
-	for i := range nCues {
+	for i := range nEvidence {
 		mean[i] /= total
 	}
 	for _, o := range all {
@@ -205,7 +205,7 @@ func fitVerdict(all []judged) verdict {
 			dev[i] += o.weight * (x - mean[i]) * (x - mean[i]) / total
 		}
 	}
-	for i := range nCues {
+	for i := range nEvidence {
 		dev[i] = math.Sqrt(dev[i]) + 1e-9
 	}
 	const ridge = 2e-3
@@ -213,20 +213,20 @@ func fitVerdict(all []judged) verdict {
 	for range 40 {
 		var g [n]float64
 		h := square(n)
-		for i := range nCues {
+		for i := range nEvidence {
 			g[i], h[i][i] = -ridge*w[i], ridge
 		}
-		h[nCues][nCues] = 1e-9
+		h[nEvidence][nEvidence] = 1e-9
 		for _, o := range all {
 			var x [n]float64
-			z := w[nCues]
-			for i := range nCues {
+			z := w[nEvidence]
+			for i := range nEvidence {
 				x[i] = (o.x[i] - mean[i]) / dev[i]
 				z += w[i] * x[i]
 			}
-			x[nCues] = 1
+			x[nEvidence] = 1
 			p := 1 / (1 + math.Exp(-z))
-			y := truth(o.right)
+			y := indicator(o.right)
 			for i := range n {
 				g[i] += o.weight / total * (y - p) * x[i]
 				for j := range i + 1 {
@@ -244,8 +244,8 @@ func fitVerdict(all []judged) verdict {
 			break
 		}
 	}
-	v := verdict{Bias: w[nCues]}
-	for i := range nCues {
+	v := evidenceModel{Bias: w[nEvidence]}
+	for i := range nEvidence {
 		v.W[i] = w[i] / dev[i]
 		v.Bias -= v.W[i] * mean[i]
 	}

@@ -22,23 +22,23 @@ type lanes struct {
 	count []int    // examples of each
 	read  *text.Reader
 
-	idf   []float32 // by hashed feature
-	words []float32 // by hashed feature, and the bias at the end
-	which []float32 // by lane, a row each of hashed features
-	alone scale     // of the words alone
+	idf        []float32 // by hashed feature
+	alarmWords []float32 // by hashed feature, and the bias at the end
+	laneWords  []float32 // by lane, a row each of hashed features
+	wordScale  scale     // of the words alone
 
-	meant   *laneMeaning
-	encoder string // the id of the encoder whose vectors meant is of
-	both    scale  // of all three
+	vectors   *laneVectors
+	encoder   string // the id of the encoder whose vectors meant is of
+	fullScale scale  // of all three
 }
 
-// laneMeaning is what lanes know of vectors.
-type laneMeaning struct {
-	linear []float32 // encoder.Size, and the bias at the end
-	which  []float32 // by lane, a row each of encoder.Size, and a bias
-	table  *encoder.Table
-	lane   []int16 // by row of table, the lane; -1: none
-	first  []int   // by lane, into table
+// laneVectors is what lanes know of vectors.
+type laneVectors struct {
+	alarmWeights []float32 // encoder.Size, and the bias at the end
+	laneWeights  []float32 // by lane, a row each of encoder.Size, and a bias
+	table        *encoder.Table
+	lane         []int16 // by row of table, the lane; -1: none
+	first        []int   // by lane, into table
 }
 
 // scale turns a sum of log-odds into the probability that it stands for.
@@ -48,18 +48,18 @@ func (s scale) at(z float64) float64 { return 1 / (1 + math.Exp(-s.Factor*z-s.Bi
 
 // The least number of examples of lanes for which a scale is fitted; fewer use these,
 // which are about those of the built-in folder, and in doubt raise no alarm.
-const laneExamples = 150
+const minLaneExamples = 150
 
 var (
-	scaleAlone = scale{.67, -2.5}
-	scaleBoth  = scale{.55, -1.5}
+	defaultWordScale = scale{.67, -2.5}
+	defaultFullScale = scale{.55, -1.5}
 )
 
 const (
-	laneBits    = 16 // of hashed features
-	laneSharp   = 20 // how much likeness counts: exp(laneSharp · cosine)
-	laneLinear  = .5 // share of the regression over vectors
-	laneCertain = .5 // of the log-odds of one lane against the others
+	laneBits          = 16 // of hashed features
+	nearnessSharpness = 20 // how much likeness counts: exp(laneSharp · cosine)
+	vectorShare       = .5 // share of the regression over vectors
+	laneSharpness     = .5 // of the log-odds of one lane against the others
 )
 
 // hashed is a text's features: places and values.
@@ -78,33 +78,33 @@ func (l *lanes) features(h *hashed, s string) {
 	words := l.read.Plain(s)
 	was := uint32(0)
 	for i, w := range words {
-		x := hash(2166136261, w)
+		x := hashString(2166136261, w)
 		h.add(x)
 		if i > 0 {
-			h.add(hash(was^0x9e3779b9, w))
+			h.add(hashString(was^0x9e3779b9, w))
 		}
 		was = x
 	}
-	cut := h.gather(0)
+	cut := h.countFrom(0)
 	for _, w := range words {
 		p := []byte(" " + w + " ")
 		for n := 3; n <= 5; n++ {
 			for i := 0; i+n <= len(p); i++ {
-				h.add(hash(uint32(n)*16777619, string(p[i:i+n])))
+				h.add(hashString(uint32(n)*16777619, string(p[i:i+n])))
 			}
 		}
 	}
-	end := h.gather(cut)
+	end := h.countFrom(cut)
 	if l.idf != nil {
-		h.weigh(l.idf, 0, cut)
-		h.weigh(l.idf, cut, end)
+		h.tfidf(l.idf, 0, cut)
+		h.tfidf(l.idf, cut, end)
 	}
 }
 
 // maxLaneText is what is read of a question, in bytes.
 const maxLaneText = 20_000
 
-func hash(seed uint32, s string) uint32 {
+func hashString(seed uint32, s string) uint32 {
 	for i := range len(s) {
 		seed = (seed ^ uint32(s[i])) * 16777619
 	}
@@ -115,9 +115,9 @@ func (h *hashed) add(x uint32) {
 	h.at = append(h.at, (x^x>>laneBits)&(1<<laneBits-1))
 }
 
-// gather brings the same places after from together, and sets their values to how often
+// countFrom brings the same places after from together, and sets their values to how often
 // they are there; it gives the end.
-func (h *hashed) gather(from int) int {
+func (h *hashed) countFrom(from int) int {
 	own := h.at[from:]
 	slices.Sort(own)
 	n := 0
@@ -134,7 +134,7 @@ func (h *hashed) gather(from int) int {
 	return from + n
 }
 
-func (h *hashed) weigh(idf []float32, from, to int) {
+func (h *hashed) tfidf(idf []float32, from, to int) {
 	sum := float32(0)
 	for i := from; i < to; i++ {
 		h.value[i] = (1 + float32(math.Log(float64(h.value[i])))) * idf[h.at[i]]
@@ -159,14 +159,14 @@ func (h *hashed) dot(w []float32) (sum float32) {
 type laneScratch struct {
 	hashed  hashed
 	cosines []float32
-	near    []int // by lane, its example that is most like the question
-	log     []float64
+	nearest []int // by lane, its example that is most like the question
+	logOdds []float64
 }
 
 func (l *lanes) newScratch() *laneScratch {
-	s := &laneScratch{near: make([]int, len(l.ids)), log: make([]float64, len(l.ids))}
-	if l.meant != nil && l.meant.table != nil {
-		s.cosines = make([]float32, l.meant.table.Len())
+	s := &laneScratch{nearest: make([]int, len(l.ids)), logOdds: make([]float64, len(l.ids))}
+	if l.vectors != nil && l.vectors.table != nil {
+		s.cosines = make([]float32, l.vectors.table.Len())
 	}
 	return s
 }
@@ -176,48 +176,48 @@ func (l *lanes) newScratch() *laneScratch {
 // nearness of the phrasings of other documents is theirs.
 func (l *lanes) alarm(s *laneScratch, question string, v []float32, others []float32) float64 {
 	l.features(&s.hashed, question)
-	z := float64(s.hashed.dot(l.words) + l.words[1<<laneBits])
-	m := l.meant
+	z := float64(s.hashed.dot(l.alarmWords) + l.alarmWords[1<<laneBits])
+	m := l.vectors
 	if v == nil || m == nil || m.table == nil {
-		alarm := l.alone.at(z)
-		if alarm >= laneLeast {
-			l.tell(s)
-			clear(s.near)
+		alarm := l.wordScale.at(z)
+		if alarm >= minAlarm {
+			l.scoreLanes(s)
+			clear(s.nearest)
 		}
 		return alarm
 	}
 	m.table.Compare(v, s.cosines)
-	z += m.near(s.cosines, others, nil, 0)
-	alarm := l.both.at(z + laneLinear*float64(dot(v, m.linear[:encoder.Size])+m.linear[encoder.Size]))
-	if alarm >= laneLeast {
-		l.tell(s)
-		m.tell(s, v)
+	z += m.nearness(s.cosines, others, nil, 0)
+	alarm := l.fullScale.at(z + vectorShare*float64(dot(v, m.alarmWeights[:encoder.Size])+m.alarmWeights[encoder.Size]))
+	if alarm >= minAlarm {
+		l.scoreLanes(s)
+		m.scoreLanes(s, v)
 	}
 	return alarm
 }
 
-// laneLeast is the least probability of an emergency at which it is looked which one it
+// minAlarm is the least probability of an emergency at which it is looked which one it
 // is: that takes longer than all else.
-const laneLeast = .02
+const minAlarm = .02
 
-// tell sets what words say of which lane it is.
-func (l *lanes) tell(s *laneScratch) {
+// scoreLanes sets what words say of which lane it is.
+func (l *lanes) scoreLanes(s *laneScratch) {
 	const row = 1 << laneBits
 	for i := range l.ids {
-		s.log[i] = float64(s.hashed.dot(l.which[i*row : (i+1)*row]))
+		s.logOdds[i] = float64(s.hashed.dot(l.laneWords[i*row : (i+1)*row]))
 	}
-	logSoftmax(s.log)
+	logSoftmax(s.logOdds)
 }
 
-// near is the log-odds of lanes by the nearness of examples. Examples of a fold are left
+// nearness is the log-odds of lanes by the nearness of examples. Examples of a fold are left
 // out; fold may be nil.
-func (m *laneMeaning) near(cosines, others []float32, fold []int8, out int8) float64 {
+func (m *laneVectors) nearness(cosines, others []float32, fold []int8, out int8) float64 {
 	var in, not float64
 	for k, c := range cosines {
 		if fold != nil && fold[k] == out {
 			continue
 		}
-		x := math.Exp(laneSharp * float64(c-1))
+		x := math.Exp(nearnessSharpness * float64(c-1))
 		if m.lane[k] >= 0 {
 			in += x
 		} else {
@@ -225,25 +225,25 @@ func (m *laneMeaning) near(cosines, others []float32, fold []int8, out int8) flo
 		}
 	}
 	for _, c := range others {
-		not += math.Exp(laneSharp * float64(c-1))
+		not += math.Exp(nearnessSharpness * float64(c-1))
 	}
 	return math.Log((in + 1e-12) / (not + 1e-12))
 }
 
-// tell adds what vectors say of which lane it is, and sets the examples that are
+// scoreLanes adds what vectors say of which lane it is, and sets the examples that are
 // nearest.
-func (m *laneMeaning) tell(s *laneScratch, v []float32) {
-	log, cosines := s.log, s.cosines
+func (m *laneVectors) scoreLanes(s *laneScratch, v []float32) {
+	log, cosines := s.logOdds, s.cosines
 	meant, near := make([]float64, len(log)), make([]float64, len(log))
 	for i := range log {
-		row := m.which[i*(encoder.Size+1):]
+		row := m.laneWeights[i*(encoder.Size+1):]
 		meant[i] = float64(dot(v, row[:encoder.Size]) + row[encoder.Size])
 		sum := 0.
-		s.near[i] = 0
+		s.nearest[i] = 0
 		for k := m.first[i]; k < m.first[i+1]; k++ {
-			sum += math.Exp(laneSharp * float64(cosines[k]-1))
-			if cosines[k] > cosines[m.first[i]+s.near[i]] {
-				s.near[i] = k - m.first[i]
+			sum += math.Exp(nearnessSharpness * float64(cosines[k]-1))
+			if cosines[k] > cosines[m.first[i]+s.nearest[i]] {
+				s.nearest[i] = k - m.first[i]
 			}
 		}
 		near[i] = math.Log(sum/float64(max(1, m.first[i+1]-m.first[i])) + 1e-12)
@@ -268,19 +268,19 @@ func logSoftmax(z []float64) {
 	}
 }
 
-// found gives the lanes that a question may be, best first: their confidences sum to the
+// ranked gives the lanes that a question may be, best first: their confidences sum to the
 // alarm.
-func (l *lanes) found(s *laneScratch, alarm float64, n int) []Candidate {
-	if alarm < laneLeast {
+func (l *lanes) ranked(s *laneScratch, alarm float64, n int) []Candidate {
+	if alarm < minAlarm {
 		return nil
 	}
-	for i := range s.log {
-		s.log[i] *= laneCertain
+	for i := range s.logOdds {
+		s.logOdds[i] *= laneSharpness
 	}
-	logSoftmax(s.log)
+	logSoftmax(s.logOdds)
 	all := make([]Candidate, len(l.ids))
 	for i, id := range l.ids {
-		all[i] = Candidate{ID: id, Confidence: alarm * math.Exp(s.log[i]), Phrasing: s.near[i]}
+		all[i] = Candidate{ID: id, Confidence: alarm * math.Exp(s.logOdds[i]), Phrasing: s.nearest[i]}
 	}
 	slices.SortStableFunc(all, func(a, b Candidate) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	return all[:min(n, len(all))]

@@ -44,7 +44,7 @@ func examplesOf(ranked, special []Document) (all []laneExample, own int) {
 
 // newLanes are lanes that have learnt nothing; nil where there are none.
 func newLanes(special []Document, lex Lexicon) *lanes {
-	l := &lanes{read: lex.Reader(), alone: scaleAlone, both: scaleBoth}
+	l := &lanes{read: lex.Reader(), wordScale: defaultWordScale, fullScale: defaultFullScale}
 	for i := range special {
 		if special[i].Lane {
 			l.ids, l.count = append(l.ids, special[i].ID), append(l.count, len(special[i].Phrasings))
@@ -69,7 +69,7 @@ func fitLanes(ctx context.Context, ranked, special []Document, lex Lexicon, vect
 		return nil, nil
 	}
 	all, own := examplesOf(ranked, special)
-	l.weigh(all)
+	l.fitIDF(all)
 	features := make([]hashed, len(all))
 	for i := range all {
 		var h hashed
@@ -78,10 +78,10 @@ func fitLanes(ctx context.Context, ranked, special []Document, lex Lexicon, vect
 	}
 	yes := func(i int) bool { return all[i].lane >= 0 }
 	everyone := func(int) bool { return true }
-	l.words = learnWords(features, yes, everyone)
-	l.which = learnWhich(features[:own], all[:own], len(l.ids))
-	round(l.words)
-	round(l.which)
+	l.alarmWords = fitAlarmWords(features, yes, everyone)
+	l.laneWords = fitLaneWords(features[:own], all[:own], len(l.ids))
+	roundToSteps(l.alarmWords)
+	roundToSteps(l.laneWords)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -98,11 +98,11 @@ func fitLanes(ctx context.Context, ranked, special []Document, lex Lexicon, vect
 			}
 		}
 		l.encoder = encoderID
-		l.meant = newLaneMeaning(stored, all[:own], len(l.ids))
-		l.meant.linear = learnLinear(x, yes, everyone)
-		l.meant.which = learnWhichMeant(x[:own], all[:own], len(l.ids))
-		round(l.meant.linear)
-		round(l.meant.which)
+		l.vectors = newLaneVectors(stored, all[:own], len(l.ids))
+		l.vectors.alarmWeights = fitAlarmVectors(x, yes, everyone)
+		l.vectors.laneWeights = fitLaneVectors(x[:own], all[:own], len(l.ids))
+		roundToSteps(l.vectors.alarmWeights)
+		roundToSteps(l.vectors.laneWeights)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, featu
 	for _, c := range l.count {
 		n += c
 	}
-	if n < laneExamples {
+	if n < minLaneExamples {
 		return nil
 	}
 	rng := rand.New(rand.NewPCG(3, 1))
@@ -148,10 +148,10 @@ func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, featu
 		}
 		learn := func(i int) bool { return fold[i] != out }
 		yes := func(i int) bool { return all[i].lane >= 0 }
-		words := learnWords(features, yes, learn)
+		words := fitAlarmWords(features, yes, learn)
 		var linear []float32
 		if x != nil {
-			linear = learnLinear(x, yes, learn)
+			linear = fitAlarmVectors(x, yes, learn)
 		}
 		for i := range all {
 			if fold[i] != out || i >= own && i%some != 0 {
@@ -167,7 +167,7 @@ func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, featu
 			if x == nil {
 				continue
 			}
-			l.meant.table.Compare(x[i], cosines)
+			l.vectors.table.Compare(x[i], cosines)
 			table.Compare(x[i], far)
 			kept = kept[:0]
 			for k, c := range far {
@@ -175,14 +175,14 @@ func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, featu
 					kept = append(kept, c)
 				}
 			}
-			z += l.meant.near(cosines, kept, fold, out)
-			z += laneLinear * float64(dot(x[i], linear[:encoder.Size])+linear[encoder.Size])
+			z += l.vectors.nearness(cosines, kept, fold, out)
+			z += vectorShare * float64(dot(x[i], linear[:encoder.Size])+linear[encoder.Size])
 			both = append(both, z)
 		}
 	}
-	l.alone = fitScale(alone, is, weight)
+	l.wordScale = fitScale(alone, is, weight)
 	if x != nil {
-		l.both = fitScale(both, is, weight)
+		l.fullScale = fitScale(both, is, weight)
 	}
 	return nil
 }
@@ -217,8 +217,8 @@ func fitScale(z []float64, is []bool, weight []float64) scale {
 	return s
 }
 
-// weigh sets idf from examples.
-func (l *lanes) weigh(all []laneExample) {
+// fitIDF sets idf from examples.
+func (l *lanes) fitIDF(all []laneExample) {
 	l.idf = nil
 	seen := make([]int, 1<<laneBits)
 	var h hashed
@@ -236,7 +236,7 @@ func (l *lanes) weigh(all []laneExample) {
 	for at, n := range seen {
 		l.idf[at] = float32(1 + math.Log(float64(1+len(all))/float64(1+n)))
 	}
-	round(l.idf)
+	roundToSteps(l.idf)
 }
 
 // The regressions are fitted by AdaGrad: each weight's step is the smaller the more it
@@ -257,9 +257,9 @@ func label(yes bool) float32 {
 	return 0
 }
 
-// learnWords fits a logistic regression over hashed features to those of the examples
+// fitAlarmWords fits a logistic regression over hashed features to those of the examples
 // that learn names; the bias is last.
-func learnWords(features []hashed, yes, learn func(int) bool) []float32 {
+func fitAlarmWords(features []hashed, yes, learn func(int) bool) []float32 {
 	w := make([]float32, 1<<laneBits+1)
 	moved := make([]float32, len(w))
 	for i := range moved {
@@ -289,8 +289,8 @@ func learnWords(features []hashed, yes, learn func(int) bool) []float32 {
 	return w
 }
 
-// learnLinear is learnWords over vectors.
-func learnLinear(x [][]float32, yes, learn func(int) bool) []float32 {
+// fitAlarmVectors is learnWords over vectors.
+func fitAlarmVectors(x [][]float32, yes, learn func(int) bool) []float32 {
 	w := make([]float32, encoder.Size+1)
 	moved := make([]float32, len(w))
 	for i := range moved {
@@ -318,8 +318,8 @@ func learnLinear(x [][]float32, yes, learn func(int) bool) []float32 {
 	return w
 }
 
-// learnWhich fits a softmax over lanes to their examples, each lane weighing the same.
-func learnWhich(features []hashed, all []laneExample, lanes int) []float32 {
+// fitLaneWords fits a softmax over lanes to their examples, each lane weighing the same.
+func fitLaneWords(features []hashed, all []laneExample, lanes int) []float32 {
 	const row = 1 << laneBits
 	w := make([]float32, lanes*row)
 	moved := make([]float32, len(w))
@@ -348,8 +348,8 @@ func learnWhich(features []hashed, all []laneExample, lanes int) []float32 {
 	return w
 }
 
-// learnWhichMeant is learnWhich over vectors, with a bias at the end of each row.
-func learnWhichMeant(x [][]float32, all []laneExample, lanes int) []float32 {
+// fitLaneVectors is learnWhich over vectors, with a bias at the end of each row.
+func fitLaneVectors(x [][]float32, all []laneExample, lanes int) []float32 {
 	const row = encoder.Size + 1
 	w := make([]float32, lanes*row)
 	moved := make([]float32, len(w))
@@ -406,16 +406,16 @@ func (l *lanes) understand(special []Document, vectors func(string) *encoder.Sto
 		stored[i] = vectors(own[i].text)
 	}
 	out := *l
-	m := newLaneMeaning(stored, own, len(l.ids))
-	m.linear, m.which = l.meant.linear, l.meant.which
-	out.meant = m
+	m := newLaneVectors(stored, own, len(l.ids))
+	m.alarmWeights, m.laneWeights = l.vectors.alarmWeights, l.vectors.laneWeights
+	out.vectors = m
 	return &out
 }
 
-// newLaneMeaning has the examples of lanes, which come first in the order of lanes, and
+// newLaneVectors has the examples of lanes, which come first in the order of lanes, and
 // those that are none's.
-func newLaneMeaning(stored []*encoder.Stored, own []laneExample, lanes int) *laneMeaning {
-	m := &laneMeaning{table: encoder.NewTable(stored), lane: make([]int16, len(own)), first: make([]int, lanes+1)}
+func newLaneVectors(stored []*encoder.Stored, own []laneExample, lanes int) *laneVectors {
+	m := &laneVectors{table: encoder.NewTable(stored), lane: make([]int16, len(own)), first: make([]int, lanes+1)}
 	for i := range own {
 		m.lane[i] = int16(own[i].lane)
 		if d := own[i].lane; d >= 0 {

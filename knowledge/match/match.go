@@ -80,15 +80,15 @@ type Index struct {
 	lex     Lexicon
 	place   map[string]int // of documents, by id
 	words   *words
-	doc     []int    // by document of words, its place in docs; -1 where it has gone
-	meaning *meaning // nil: words alone
-	lanes   *lanes   // nil until fitted, or where there are none
-	soft    *soft    // of a kept model, for Understand; else nil
-	amended bool     // words are those of other documents
+	doc     []int          // by document of words, its place in docs; -1 where it has gone
+	meaning *meaning       // nil: words alone
+	lanes   *lanes         // nil until fitted, or where there are none
+	soft    *vectorSoftmax // of a kept model, for Understand; else nil
+	amended bool           // words are those of other documents
 	pool    sync.Pool
 }
 
-func (ix *Index) with(docs []Document, w *words, m *meaning, l *lanes) *Index {
+func (ix *Index) derive(docs []Document, w *words, m *meaning, l *lanes) *Index {
 	ix = &Index{docs: docs, special: ix.special, lex: ix.lex, place: make(map[string]int, len(docs)), words: w, doc: make([]int, len(w.docs)), meaning: m, lanes: l}
 	for i := range docs {
 		ix.place[docs[i].ID] = i
@@ -106,16 +106,16 @@ func (ix *Index) with(docs []Document, w *words, m *meaning, l *lanes) *Index {
 // Build makes an index that answers by BM25 at once. The same input gives the
 // same index, whatever the order of maps.
 func Build(docs []Document, lex Lexicon) *Index {
-	docs, special := part(docs)
+	docs, special := separate(docs)
 	if len(docs) > maxDocs {
 		docs = docs[:maxDocs]
 	}
 	ix := &Index{special: special, lex: lex}
-	return ix.with(docs, build(docs, lex), nil, nil)
+	return ix.derive(docs, build(docs, lex), nil, nil)
 }
 
-// part tells the documents that are ranked from the others.
-func part(docs []Document) (ranked, special []Document) {
+// separate tells the documents that are ranked from the others.
+func separate(docs []Document) (ranked, special []Document) {
 	for _, d := range docs {
 		if d.Lane || d.Harmless {
 			special = append(special, d)
@@ -141,7 +141,7 @@ func (ix *Index) Fit(ctx context.Context) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ix.with(ix.docs, w, ix.meaning, l), nil
+	return ix.derive(ix.docs, w, ix.meaning, l), nil
 }
 
 // Fitted tells whether the index comes from Fit, and of these very documents.
@@ -159,7 +159,7 @@ func (ix *Index) Understand(ctx context.Context, e *encoder.Encoder, known Vecto
 		return nil, err
 	}
 	if m.soft = ix.soft; m.soft == nil {
-		if m.soft, err = fitSoft(ctx, m.vectors[:m.phrasings.Len()], m.first); err != nil {
+		if m.soft, err = fitVectorSoftmax(ctx, m.vectors[:m.phrasings.Len()], m.first); err != nil {
 			return nil, err
 		}
 	}
@@ -170,7 +170,7 @@ func (ix *Index) Understand(ctx context.Context, e *encoder.Encoder, known Vecto
 	} else if l, err = fitLanes(ctx, ix.docs, ix.special, ix.lex, vectors, e.ModelID()); err != nil {
 		return nil, err
 	}
-	return ix.with(ix.docs, ix.words, m, l), nil
+	return ix.derive(ix.docs, ix.words, m, l), nil
 }
 
 // Understands tells whether the index ranks by meaning.
@@ -181,9 +181,9 @@ func (ix *Index) Understands() bool { return ix.meaning != nil }
 // meaning alone, and where ix does not understand not at all, until there is a fitted
 // index of all. Lanes stay as they are in ix.
 func (ix *Index) Amend(ctx context.Context, docs []Document, known Vectors) (*Index, error) {
-	docs, special := part(docs)
+	docs, special := separate(docs)
 	if ix.meaning == nil {
-		out := ix.with(docs, ix.words, nil, ix.lanes)
+		out := ix.derive(docs, ix.words, nil, ix.lanes)
 		out.special, out.amended = special, true
 		return out, nil
 	}
@@ -191,13 +191,13 @@ func (ix *Index) Amend(ctx context.Context, docs []Document, known Vectors) (*In
 	if err != nil {
 		return nil, err
 	}
-	m.soft = startSoft(m.vectors[:m.phrasings.Len()], m.first)
+	m.soft = initVectorSoftmax(m.vectors[:m.phrasings.Len()], m.first)
 	for d := range docs {
 		if was, ok := ix.place[docs[d].ID]; ok {
-			m.soft.take(d, ix.meaning.soft, was)
+			m.soft.copyDocument(d, ix.meaning.soft, was)
 		}
 	}
-	out := ix.with(docs, ix.words, m, ix.lanes)
+	out := ix.derive(docs, ix.words, m, ix.lanes)
 	out.special, out.amended = special, true
 	return out, nil
 }

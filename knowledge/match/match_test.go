@@ -137,7 +137,7 @@ func TestDistinctWordsAreNeverBlurred(t *testing.T) {
 		}
 		s := ix.words.newScratch()
 		for q, want := range map[string]string{"instagramm": "instagram", "instgram": "instagram", "facebookk": "facebook", "tiktoc": "tiktok", "ig": "ig", "x": "x"} {
-			if toks := ix.words.read(s, q); len(toks) != 1 || toks[0].word != want {
+			if toks := ix.words.tokenise(s, q); len(toks) != 1 || toks[0].word != want {
 				t.Errorf("%q is read as %v, want %s", q, toks, want)
 			}
 		}
@@ -176,7 +176,7 @@ func TestSpelling(t *testing.T) {
 		"tweeting is okk, was wett": "tweeting is ok was wet",
 	} {
 		var ws []string
-		for _, t := range ix.words.read(s, q) {
+		for _, t := range ix.words.tokenise(s, q) {
 			ws = append(ws, t.word)
 		}
 		if got := strings.Join(ws, " "); got != want {
@@ -189,7 +189,7 @@ func TestSpellingLeavesEnglishAlone(t *testing.T) {
 	ix := Build(folder())
 	s := ix.words.newScratch()
 	for _, w := range []string{"tart", "ward", "pasts", "polite", "tweed", "police", "lark"} {
-		if toks := ix.words.read(s, w); len(toks) != 1 || toks[0].word != w {
+		if toks := ix.words.tokenise(s, w); len(toks) != 1 || toks[0].word != w {
 			t.Errorf("%q is read as %v", w, toks)
 		}
 	}
@@ -254,7 +254,7 @@ func TestKindOf(t *testing.T) {
 		"can I tweet": kindMay, "do I have to post": kindMust, "can my manager make me post": kindMust, "how do I post": kindHow,
 		"how much does it cost": kindMuch, "who writes it": kindWho, "when is it due": kindWhen, "how do I delete a post": kindStop, "tweets": kindNone,
 	} {
-		if got := kindOf(ix.words.read(s, q)); got != want {
+		if got := questionKind(ix.words.tokenise(s, q)); got != want {
 			t.Errorf("kindOf(%q) = %q, want %q", q, kindNames[got], kindNames[want])
 		}
 	}

@@ -16,7 +16,7 @@ type meaning struct {
 	vectors   []*encoder.Stored
 	phrasings *encoder.Table
 	answers   *encoder.Table // by document
-	soft      *soft
+	soft      *vectorSoftmax
 	best      map[int][]float32 // by number of phrasings: see expectedBest
 	median    int               // number of a document's phrasings
 }

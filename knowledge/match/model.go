@@ -59,13 +59,13 @@ type keptLanes struct {
 	Alone, Both        scale
 }
 
-func keepLanes(l *lanes) *keptLanes {
+func encodeLanes(l *lanes) *keptLanes {
 	if l == nil {
 		return nil
 	}
-	k := &keptLanes{Idf: inSteps(l.idf), Words: inSteps(l.words), Which: inSteps(l.which), Alone: l.alone, Both: l.both}
-	if l.meant != nil {
-		k.Linear, k.WhichMeant = inSteps(l.meant.linear), inSteps(l.meant.which)
+	k := &keptLanes{Idf: quantise(l.idf), Words: quantise(l.alarmWords), Which: quantise(l.laneWords), Alone: l.wordScale, Both: l.fullScale}
+	if l.vectors != nil {
+		k.Linear, k.WhichMeant = quantise(l.vectors.alarmWeights), quantise(l.vectors.laneWeights)
 	}
 	return k
 }
@@ -77,10 +77,10 @@ func (k *keptLanes) restore(ix *Index, encoderID string) *lanes {
 	if l == nil || k == nil || len(k.Idf.Values) != 2<<laneBits || len(k.Words.Values) != 2<<laneBits+2 || len(k.Which.Values) != len(l.ids)*2<<laneBits {
 		return nil
 	}
-	l.idf, l.words, l.which, l.alone = k.Idf.numbers(), k.Words.numbers(), k.Which.numbers(), k.Alone
+	l.idf, l.alarmWords, l.laneWords, l.wordScale = k.Idf.floats(), k.Words.floats(), k.Which.floats(), k.Alone
 	if encoderID != "" && len(k.Linear.Values) == 2*(encoder.Size+1) && len(k.WhichMeant.Values) == 2*len(l.ids)*(encoder.Size+1) {
-		l.encoder, l.both = encoderID, k.Both
-		l.meant = &laneMeaning{linear: k.Linear.numbers(), which: k.WhichMeant.numbers()}
+		l.encoder, l.fullScale = encoderID, k.Both
+		l.vectors = &laneVectors{alarmWeights: k.Linear.floats(), laneWeights: k.WhichMeant.floats()}
 	}
 	return l
 }
@@ -91,7 +91,7 @@ type steps struct {
 	Values []byte
 }
 
-func inSteps(x []float32) steps {
+func quantise(x []float32) steps {
 	top := float32(0)
 	for _, v := range x {
 		top = max(top, v, -v)
@@ -106,7 +106,7 @@ func inSteps(x []float32) steps {
 	return s
 }
 
-func (s steps) numbers() []float32 {
+func (s steps) floats() []float32 {
 	x := make([]float32, len(s.Values)/2)
 	for i := range x {
 		x[i] = s.Scale * float32(int16(binary.LittleEndian.Uint16(s.Values[2*i:])))
@@ -114,8 +114,8 @@ func (s steps) numbers() []float32 {
 	return x
 }
 
-// round brings numbers to what they are read back as.
-func round(x []float32) { copy(x, inSteps(x).numbers()) }
+// roundToSteps brings numbers to what they are read back as.
+func roundToSteps(x []float32) { copy(x, quantise(x).floats()) }
 
 // KeyOf is the key under which a model was kept, and the id of the encoder whose
 // vectors it knows; zero of what is none.
@@ -128,16 +128,16 @@ func KeyOf(model []byte) (key [32]byte, encoderID string) {
 // Model is what was fitted, to be kept under its key. It needs a fitted index.
 func (ix *Index) Model(key [32]byte) ([]byte, error) {
 	w := ix.words.model
-	k := kept{Key: key, Calibrator: ix.words.cal, Sense: inSteps(w.dense)}
+	k := kept{Key: key, Calibrator: ix.words.cal, Sense: quantise(w.dense)}
 	weights := make([]float32, len(w.both))
 	for i, p := range w.both {
 		weights[i] = p.sm
 	}
-	k.Words = inSteps(weights)
+	k.Words = quantise(weights)
 	if m := ix.meaning; m != nil {
-		k.Encoder, k.Soft, k.Bias = m.encoder.ModelID(), inSteps(m.soft.weights), inSteps(m.soft.bias)
+		k.Encoder, k.Soft, k.Bias = m.encoder.ModelID(), quantise(m.soft.weights), quantise(m.soft.bias)
 	}
-	k.Lanes = keepLanes(ix.lanes)
+	k.Lanes = encodeLanes(ix.lanes)
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(k); err != nil {
 		return nil, fmt.Errorf("keep the model: %w", err)
@@ -165,9 +165,9 @@ func (ix *Index) Restore(key [32]byte, model []byte, encoderID string) (*Index, 
 	if l == nil && newLanes(ix.special, ix.lex) != nil {
 		return nil, ErrModel
 	}
-	out := ix.with(ix.docs, w.with(newSoftmax(k.Words.numbers(), w.inv.bm, k.Sense.numbers()), k.Calibrator), ix.meaning, l)
+	out := ix.derive(ix.docs, w.with(newSoftmax(k.Words.floats(), w.inv.bm, k.Sense.floats()), k.Calibrator), ix.meaning, l)
 	if k.Encoder == encoderID && len(k.Soft.Values) > 0 {
-		out.soft = &soft{k.Soft.numbers(), k.Bias.numbers()}
+		out.soft = &vectorSoftmax{k.Soft.floats(), k.Bias.floats()}
 	}
 	return out, nil
 }

@@ -37,7 +37,7 @@ type cue struct {
 	near  [][]string
 }
 
-func compile(l Lexicon) *lexicon {
+func compileLexicon(l Lexicon) *lexicon {
 	lx := &lexicon{
 		rules: map[string][]rule{},
 		cues:  map[string][]cue{},
@@ -68,7 +68,7 @@ func compile(l Lexicon) *lexicon {
 		}
 		for _, s := range set[1:] {
 			from := lx.reader.Plain(s)
-			if len(from) == 0 || slices.Equal(from, to) || lx.blurs(from, to) {
+			if len(from) == 0 || slices.Equal(from, to) || lx.conflatesDistinct(from, to) {
 				continue
 			}
 			lx.rules[from[0]] = append(lx.rules[from[0]], rule{from, to})
@@ -100,9 +100,9 @@ func compile(l Lexicon) *lexicon {
 	return lx
 }
 
-// blurs tells whether reading from as to would turn one distinct word into
+// conflatesDistinct tells whether reading from as to would turn one distinct word into
 // another of its set.
-func (lx *lexicon) blurs(from, to []string) bool {
+func (lx *lexicon) conflatesDistinct(from, to []string) bool {
 	for _, f := range from {
 		for _, t := range to {
 			if f != t && lx.sets[f] > 0 && lx.sets[f] == lx.sets[t] {
@@ -118,19 +118,19 @@ type token struct {
 	word     string // shared with the index where the word is known
 	id       int32  // in vocab, or -1
 	gap      text.Gap
-	typed    string  // as it was typed, where that differs
-	w        float32 // what it counts, at most 1
+	original string  // as it was typed, where that differs
+	weight   float32 // what it counts, at most 1
 	from, to int     // where it stands in the question
 }
 
-// read turns a question into tokens: text-speak, spelling (with a speller), cues,
+// tokenise turns a question into tokens: text-speak, spelling (with a speller), cues,
 // synonyms. It allocates only for words that the folder does not know.
-func (ix *words) read(s *wordScratch, question string) []token {
+func (ix *words) tokenise(s *wordScratch, question string) []token {
 	r := ix.lex.reader.Read(question, s.words)
 	s.words, s.closing = r.Words, r.Closing
 	toks := s.toks[:0]
 	for _, w := range r.Words[:min(len(r.Words), maxWords)] {
-		t := token{word: w.Text, id: -1, gap: w.Gap, typed: w.Typed, w: 1, from: w.From, to: w.To}
+		t := token{word: w.Text, id: -1, gap: w.Gap, original: w.Typed, weight: 1, from: w.From, to: w.To}
 		if id, ok := ix.known[w.Text]; ok {
 			t.word, t.id = ix.vocab[id].text, id
 		}
@@ -138,24 +138,24 @@ func (ix *words) read(s *wordScratch, question string) []token {
 	}
 	if ix.spell != nil {
 		toks = ix.correctSpelling(s, toks)
-		s.mended = mended(r.Source, toks)
+		s.corrected = applyCorrections(r.Source, toks)
 	}
 	toks = ix.lex.expandSynonyms(toks, ix)
 	s.toks = toks
 	return toks
 }
 
-// mended is a text with its misspelt, masked and shortened words as they were read: an
+// applyCorrections is a text with its misspelt, masked and shortened words as they were read: an
 // encoder knows words as they are printed.
-func mended(source string, toks []token) string {
-	if !slices.ContainsFunc(toks, func(t token) bool { return t.typed != "" }) {
+func applyCorrections(source string, toks []token) string {
+	if !slices.ContainsFunc(toks, func(t token) bool { return t.original != "" }) {
 		return source
 	}
 	var b strings.Builder
 	at := 0
 	for i := 0; i < len(toks); i++ {
 		t := &toks[i]
-		if t.typed == "" || t.from < at || strings.ContainsAny(source[t.from:t.to], "'’") {
+		if t.original == "" || t.from < at || strings.ContainsAny(source[t.from:t.to], "'’") {
 			continue // "don't" is as good as "do not"
 		}
 		b.WriteString(source[at:t.from])
@@ -170,9 +170,9 @@ func mended(source string, toks []token) string {
 	return b.String()
 }
 
-// as is the token that w makes where first to last stand in the question.
-func (ix *words) as(w string, first, last *token, typed string) token {
-	t := token{word: w, id: -1, gap: first.gap, typed: typed, w: 1, from: first.from, to: last.to}
+// newToken is the token that w makes where first to last stand in the question.
+func (ix *words) newToken(w string, first, last *token, typed string) token {
+	t := token{word: w, id: -1, gap: first.gap, original: typed, weight: 1, from: first.from, to: last.to}
 	if id, ok := ix.known[w]; ok {
 		t.word, t.id = ix.vocab[id].text, id
 	}
@@ -191,16 +191,16 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 		}
 		s.word = append(s.word[:0], t.word...)
 		w := s.word
-		bad := misspelt(w)
+		bad := isMisspelt(w)
 		if i+1 < len(toks) && len(w) < minSpell && toks[i+1].id < 0 { // w ork
 			next := toks[i+1]
 			if _, ok := ix.known[t.word+next.word]; ok {
-				out = append(out, ix.as(t.word+next.word, &t, &next, t.word+" "+next.word))
+				out = append(out, ix.newToken(t.word+next.word, &t, &next, t.word+" "+next.word))
 				i++
 				continue
 			}
 		}
-		rare := !bad && len(w) >= minReal && !text.IsCommon(t.word)
+		rare := !bad && len(w) >= realWordLetters && !text.IsCommon(t.word)
 		if !bad && !rare {
 			out = append(out, t)
 			continue
@@ -218,20 +218,20 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 				return false
 			}
 			st := ix.vocab[id].stem
-			return ix.follows(before, st) || ix.follows(st, after)
+			return ix.hasBigram(before, st) || ix.hasBigram(st, after)
 		}
-		a, b, cost := ix.correct(s, w, fits)
-		if rare && (b != "" || cost > realCost || !fits(a)) {
+		a, b, cost := ix.bestCorrection(s, w, fits)
+		if rare && (b != "" || cost > realWordCost || !fits(a)) {
 			out = append(out, t)
 			continue
 		}
 		// A letter that slipped over a space, where that explains more.
 		if n := len(out); n > 0 && t.gap <= text.Stop && len(w) > 2 { // a nauto
 			p := out[n-1]
-			if x, y, c := ix.slipped(p.word+t.word[:1], t.word[1:]); c < cost {
+			if x, y, c := ix.spaceCost(p.word+t.word[:1], t.word[1:]); c < cost {
 				typed := p.word + " " + t.word
-				out[n-1] = ix.as(x, &p, &t, typed)
-				second := ix.as(y, &p, &t, typed)
+				out[n-1] = ix.newToken(x, &p, &t, typed)
+				second := ix.newToken(y, &p, &t, typed)
 				second.gap = t.gap
 				out = append(out, second)
 				continue
@@ -240,15 +240,15 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 		if i+1 < len(toks) && toks[i+1].id < 0 {
 			next := &toks[i+1]
 			typed := t.word + " " + next.word
-			if x, ok := ix.known[t.word+next.word]; ok && slipCost-float64(ix.vocab[x].prior) < cost { // wo.rk
-				out = append(out, ix.as(t.word+next.word, &t, next, typed))
+			if x, ok := ix.known[t.word+next.word]; ok && misplacedSpace-float64(ix.vocab[x].prior) < cost { // wo.rk
+				out = append(out, ix.newToken(t.word+next.word, &t, next, typed))
 				i++
 				continue
 			}
 			if len(next.word) > 1 { // th ereceiving
-				if x, y, c := ix.slipped(t.word+next.word[:1], next.word[1:]); c < cost {
-					out = append(out, ix.as(x, &t, next, typed))
-					second := ix.as(y, &t, next, typed)
+				if x, y, c := ix.spaceCost(t.word+next.word[:1], next.word[1:]); c < cost {
+					out = append(out, ix.newToken(x, &t, next, typed))
+					second := ix.newToken(y, &t, next, typed)
 					second.gap = next.gap
 					toks[i+1] = second
 					continue
@@ -259,12 +259,12 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 		case a == "":
 			out = append(out, t)
 		case b == "":
-			out = append(out, ix.as(a, &t, &t, t.word))
+			out = append(out, ix.newToken(a, &t, &t, t.word))
 		default: // in the place of one, two: what is left to read moves along
 			rest := slices.Clone(toks[i+1:])
-			second := ix.as(b, &t, &t, t.word)
+			second := ix.newToken(b, &t, &t, t.word)
 			second.gap = text.NoGap
-			out = append(out, ix.as(a, &t, &t, t.word), second)
+			out = append(out, ix.newToken(a, &t, &t, t.word), second)
 			n := len(out)
 			out = append(out, rest...)
 			toks, out, i = out, out[:n], n-1
@@ -273,12 +273,12 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 	return out
 }
 
-// slipCost is that of a letter typed on the wrong side of a space.
-const slipCost = .7
+// misplacedSpace is that of a letter typed on the wrong side of a space.
+const misplacedSpace = .7
 
-// slipped gives a and b back, and what reading them as two words of the folder
+// spaceCost gives a and b back, and what reading them as two words of the folder
 // costs.
-func (ix *words) slipped(a, b string) (string, string, float64) {
+func (ix *words) spaceCost(a, b string) (string, string, float64) {
 	x, ok := ix.known[a]
 	if !ok {
 		return "", "", math.Inf(1)
@@ -288,15 +288,15 @@ func (ix *words) slipped(a, b string) (string, string, float64) {
 		return "", "", math.Inf(1)
 	}
 	u, v := &ix.vocab[x], &ix.vocab[y]
-	cost := slipCost - float64(min(u.prior, v.prior))
-	if ix.follows(u.stem, v.stem) {
-		cost -= fitsWorth
+	cost := misplacedSpace - float64(min(u.prior, v.prior))
+	if ix.hasBigram(u.stem, v.stem) {
+		cost -= bigramBonus
 	}
 	return a, b, cost
 }
 
-// follows tells whether some phrasing has the stems a and b beside each other.
-func (ix *words) follows(a, b int32) bool {
+// hasBigram tells whether some phrasing has the stems a and b beside each other.
+func (ix *words) hasBigram(a, b int32) bool {
 	if a < 0 || b < 0 {
 		return false
 	}
@@ -309,7 +309,7 @@ func (lx *lexicon) expandSynonyms(toks []token, ix *words) []token {
 	if len(lx.cues) > 0 {
 		for i := range toks {
 			for _, c := range lx.cues[toks[i].word] {
-				if nearby(toks, i, c.near) {
+				if inContext(toks, i, c.near) {
 					toks = ix.replace(toks, i, 1, c.means)
 					break
 				}
@@ -321,7 +321,7 @@ func (lx *lexicon) expandSynonyms(toks []token, ix *words) []token {
 	}
 	for i := 0; i < len(toks); i++ {
 		for _, r := range lx.rules[toks[i].word] {
-			if starts(toks[i:], r.from) {
+			if hasPrefix(toks[i:], r.from) {
 				toks = ix.replace(toks, i, len(r.from), r.to)
 				i += len(r.to) - 1
 				break
@@ -333,12 +333,12 @@ func (lx *lexicon) expandSynonyms(toks []token, ix *words) []token {
 
 func (ix *words) replace(toks []token, i, n int, to []string) []token {
 	first, last := toks[i], toks[i+n-1]
-	typed := first.typed
+	typed := first.original
 	if typed == "" {
 		typed = first.word
 	}
 	if n == 1 && len(to) == 1 {
-		toks[i] = ix.as(to[0], &first, &last, typed)
+		toks[i] = ix.newToken(to[0], &first, &last, typed)
 		return toks
 	}
 	if n > 1 {
@@ -351,13 +351,13 @@ func (ix *words) replace(toks []token, i, n int, to []string) []token {
 	tail := append([]token(nil), toks[i+n:]...)
 	toks = toks[:i]
 	for _, w := range to {
-		toks = append(toks, ix.as(w, &first, &last, typed))
+		toks = append(toks, ix.newToken(w, &first, &last, typed))
 		first.gap = text.NoGap
 	}
 	return append(toks, tail...)
 }
 
-func starts(toks []token, words []string) bool {
+func hasPrefix(toks []token, words []string) bool {
 	if len(toks) < len(words) {
 		return false
 	}
@@ -369,12 +369,12 @@ func starts(toks []token, words []string) bool {
 	return true
 }
 
-// nearby tells whether one of near stands in the question, other than as the
+// inContext tells whether one of near stands in the question, other than as the
 // word itself alone.
-func nearby(toks []token, at int, near [][]string) bool {
+func inContext(toks []token, at int, near [][]string) bool {
 	for _, n := range near {
 		for i := range toks {
-			if starts(toks[i:], n) && !(len(n) == 1 && i == at) {
+			if hasPrefix(toks[i:], n) && !(len(n) == 1 && i == at) {
 				return true
 			}
 		}
@@ -382,9 +382,9 @@ func nearby(toks []token, at int, near [][]string) bool {
 	return false
 }
 
-// stop words weigh less, and make no pairs. Question words, negation and
+// stopWords words weigh less, and make no pairs. Question words, negation and
 // "can", "must" are not among them: they tell apart what is asked.
-var stop = func() map[string]bool {
+var stopWords = func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`a an the of to in on at by for from with and or as is are was were be been being am
 		i im ive id ill me my mine we us our ours you your yours it its this that these those there here he she him her his they them their

@@ -121,7 +121,7 @@ func (ix *words) invert() {
 	ix.phr.norm = ix.phr.norm[:0]
 	for i := 0; i+1 < len(ix.phr.off); i++ {
 		v := ix.phr.vector(uint32(i))
-		ix.vector(v)
+		ix.tfidf(v)
 		ix.phr.norm = append(ix.phr.norm, length(v))
 	}
 }
@@ -132,32 +132,32 @@ type pair struct{ bm, sm float32 }
 
 // wordScratch is what one question needs while it is ranked.
 type wordScratch struct {
-	toks    []token
-	words   []text.Word
-	closing text.Gap
-	mended  string // the question, its spelling corrected
-	stems   []int32
-	seen    []int32
-	word    []byte
-	at      []int32 // by feature, place in feats from 1
-	feats   []feat
-	bm, sm  []float32 // by document
-	both    []pair    // by document
-	cs, mix []float32
-	sense   []float32
-	q       []float32 // by feature: the question as a dense vector
-	top     []scored
-	parts   []clause
-	clause  clause // that asks, as far as can be told
-	names   []named
-	kind    uint8
-	sig     signals
-	right   float64 // confidence of words that the first is right
-	any     float64 // and that any is
-	near    int     // phrasing of the first candidate nearest to the question
+	toks          []token
+	words         []text.Word
+	closing       text.Gap
+	corrected     string // the question, its spelling corrected
+	stems         []int32
+	seen          []int32
+	word          []byte
+	at            []int32 // by feature, place in feats from 1
+	feats         []feat
+	bm25, logit   []float32 // by document
+	both          []pair    // by document
+	senses, blend []float32
+	sense         []float32
+	q             []float32 // by feature: the question as a dense vector
+	top           []scored
+	clauses       []clause
+	clause        clause // that asks, as far as can be told
+	distinct      []distinctWord
+	kind          uint8
+	sig           signals
+	right         float64 // confidence of words that the first is right
+	any           float64 // and that any is
+	nearest       int     // phrasing of the first candidate nearest to the question
 }
 
-func (s *wordScratch) met(id int32) bool {
+func (s *wordScratch) alreadySeen(id int32) bool {
 	for _, x := range s.seen {
 		if x == id {
 			return true
@@ -168,26 +168,26 @@ func (s *wordScratch) met(id int32) bool {
 }
 
 type scored struct {
-	doc        int32
-	bm, sm, cs float32
-	clash      float32 // names another of a distinct set
-	z          float32 // what it is ranked by
-	cos        float32 // likeness to its nearest phrasing, where known
-	near       int
-	known      bool
-	p          float32 // share among the candidates
+	doc                int32
+	bm25, logit, sense float32
+	clash              float32 // names another of a distinct set
+	score              float32 // what it is ranked by
+	likeness           float32 // likeness to its nearest phrasing, where known
+	nearest            int
+	known              bool
+	share              float32 // share among the candidates
 }
 
 func (ix *words) newScratch() *wordScratch {
 	return &wordScratch{
-		at:    make([]int32, len(ix.block)),
-		q:     make([]float32, len(ix.block)),
-		both:  make([]pair, len(ix.docs)),
-		bm:    make([]float32, len(ix.docs)),
-		cs:    make([]float32, len(ix.docs)),
-		mix:   make([]float32, len(ix.docs)),
-		sense: make([]float32, senses().dim),
-		sm:    make([]float32, len(ix.docs)),
+		at:     make([]int32, len(ix.block)),
+		q:      make([]float32, len(ix.block)),
+		both:   make([]pair, len(ix.docs)),
+		bm25:   make([]float32, len(ix.docs)),
+		senses: make([]float32, len(ix.docs)),
+		blend:  make([]float32, len(ix.docs)),
+		sense:  make([]float32, senses().dim),
+		logit:  make([]float32, len(ix.docs)),
 	}
 }
 
@@ -204,19 +204,19 @@ func (ix *words) features(s *wordScratch, toks []token) {
 	for _, f := range s.feats {
 		s.at[f.id] = 0
 	}
-	ix.vector(s.feats)
+	ix.tfidf(s.feats)
 	ix.sense(toks, s.sense)
 }
 
-// weigh adds up what the features in s.feats give every document.
-func (ix *words) weigh(s *wordScratch) {
-	clear(s.bm)
+// scoreAll adds up what the features in s.feats give every document.
+func (ix *words) scoreAll(s *wordScratch) {
+	clear(s.bm25)
 	if ix.model == nil {
 		for _, f := range s.feats {
 			lo, hi := ix.inv.off[f.id], ix.inv.off[f.id+1]
 			docs, bm := ix.inv.doc[lo:hi], ix.inv.bm[lo:hi]
 			for k, d := range docs {
-				s.bm[d] += f.x * bm[k]
+				s.bm25[d] += f.x * bm[k]
 			}
 		}
 		return
@@ -232,13 +232,13 @@ func (ix *words) weigh(s *wordScratch) {
 		}
 	}
 	for d, x := range s.both {
-		s.bm[d], s.sm[d] = x.bm, x.sm
+		s.bm25[d], s.logit[d] = x.bm, x.sm
 	}
 }
 
 // score fills s.top with the best documents for the vector in s.feats.
 func (ix *words) score(s *wordScratch) {
-	ix.weigh(s)
+	ix.scoreAll(s)
 	ix.shortlist(s, candidates)
 	if len(s.top) == 0 {
 		return
@@ -246,9 +246,9 @@ func (ix *words) score(s *wordScratch) {
 	dim := len(s.sense)
 	for i := range s.top {
 		t := &s.top[i]
-		t.bm, t.cs, t.sm = s.bm[t.doc], s.cs[t.doc], s.sm[t.doc]
+		t.bm25, t.sense, t.logit = s.bm25[t.doc], s.senses[t.doc], s.logit[t.doc]
 		if ix.model != nil {
-			t.sm += float32(senseScale) * dot(s.sense, ix.model.dense[int(t.doc)*dim:][:dim])
+			t.logit += float32(senseScale) * dot(s.sense, ix.model.dense[int(t.doc)*dim:][:dim])
 		}
 		t.clash = ix.clash(s, int(t.doc))
 	}
@@ -259,25 +259,25 @@ func (ix *words) score(s *wordScratch) {
 func (ix *words) shortlist(s *wordScratch, n int) {
 	dim := len(s.sense)
 	peak := float32(0)
-	for _, x := range s.bm {
+	for _, x := range s.bm25 {
 		peak = max(peak, x)
 	}
 	floor := float32(0)
-	if len(s.bm) > manyDocs {
+	if len(s.bm25) > manyDocs {
 		floor = peak * faintBM
 	}
-	for d, x := range s.bm {
-		s.cs[d], s.mix[d] = 0, 0
+	for d, x := range s.bm25 {
+		s.senses[d], s.blend[d] = 0, 0
 		if x < floor {
 			continue
 		}
-		s.cs[d] = dot(s.sense, ix.mean[d*dim:][:dim])
+		s.senses[d] = dot(s.sense, ix.mean[d*dim:][:dim])
 		if peak > 0 {
 			x /= peak
 		}
-		s.mix[d] = x + senseLift*s.cs[d]
+		s.blend[d] = x + senseLift*s.senses[d]
 	}
-	s.top = pickTop(s.mix, n, s.top[:0])
+	s.top = pickTop(s.blend, n, s.top[:0])
 }
 
 // clashCost is what naming another platform costs a document, in logits.
@@ -297,12 +297,12 @@ func pickTop(score []float32, n int, top []scored) []scored {
 		} else {
 			i--
 		}
-		for ; i > 0 && top[i-1].bm < x; i-- {
+		for ; i > 0 && top[i-1].bm25 < x; i-- {
 			top[i] = top[i-1]
 		}
-		top[i] = scored{doc: int32(d), bm: x}
+		top[i] = scored{doc: int32(d), bm25: x}
 		if len(top) == n {
-			floor = top[n-1].bm
+			floor = top[n-1].bm25
 		}
 	}
 	return top
@@ -311,24 +311,24 @@ func pickTop(score []float32, n int, top []scored) []scored {
 // combine turns scores into a ranking: the softmax's logit plus BM25 in the
 // logit's own spread, as z-scores summed would be.
 func (ix *words) combine(top []scored) {
-	bmMean, bmDev := spread(top, func(s *scored) float64 { return float64(s.bm) })
-	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.cs) })
+	bmMean, bmDev := spread(top, func(s *scored) float64 { return float64(s.bm25) })
+	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.sense) })
 	if ix.model == nil {
 		for i := range top {
-			top[i].z = float32(bmLogit * ((float64(top[i].bm)-bmMean)/bmDev + senseShare*(float64(top[i].cs)-csMean)/csDev))
+			top[i].score = float32(bmLogit * ((float64(top[i].bm25)-bmMean)/bmDev + senseShare*(float64(top[i].sense)-csMean)/csDev))
 		}
 	} else {
-		smMean, smDev := spread(top, func(s *scored) float64 { return float64(s.sm) })
+		smMean, smDev := spread(top, func(s *scored) float64 { return float64(s.logit) })
 		for i := range top {
 			t := &top[i]
-			t.z = float32((float64(t.sm) - smMean) + smDev*(bmShare*(float64(t.bm)-bmMean)/bmDev+senseShare*(float64(t.cs)-csMean)/csDev))
+			t.score = float32((float64(t.logit) - smMean) + smDev*(bmShare*(float64(t.bm25)-bmMean)/bmDev+senseShare*(float64(t.sense)-csMean)/csDev))
 		}
 	}
 	for i := range top {
-		top[i].z -= clashCost * top[i].clash
+		top[i].score -= clashCost * top[i].clash
 	}
-	slices.SortStableFunc(top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
-	share(top)
+	slices.SortStableFunc(top, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	setShares(top)
 }
 
 // length of a vector.
@@ -358,18 +358,18 @@ func spread(top []scored, of func(*scored) float64) (mean, dev float64) {
 
 // rank leaves the candidates for question in s.top, best first.
 func (ix *words) rank(s *wordScratch, question string) {
-	toks := ix.read(s, question)
-	ix.named(s, toks)
+	toks := ix.tokenise(s, question)
+	ix.findDistinct(s, toks)
 	ix.features(s, toks)
 	ix.score(s)
-	s.kind = kindOf(toks)
+	s.kind = questionKind(toks)
 	s.clause = clause{to: len(toks)}
-	if parts := s.split(toks); parts != nil && len(s.top) > 0 {
+	if parts := s.splitClauses(toks); parts != nil && len(s.top) > 0 {
 		ix.rankClauses(s, toks, parts)
 	}
 	if len(s.top) > 0 {
 		ix.rerankByPhrasing(s)
-		ix.look(s, toks)
+		ix.gatherSignals(s, toks)
 	}
 }
 
@@ -377,45 +377,45 @@ func (ix *words) rank(s *wordScratch, question string) {
 // nearest phrasing speaks too, in logits: it takes time, and gives .2 points
 // on BANKING77 and 1 on messages with a story.
 const (
-	doubt     = .9
-	doubtful  = 4
-	likeLogit = 4
+	rerankBelow  = .9
+	rerankTop    = 4
+	rerankWeight = 4
 )
 
 // rerankByPhrasing reorders the top candidates by similarity to their nearest
 // phrasing.
 func (ix *words) rerankByPhrasing(s *wordScratch) {
-	if s.top[0].p > doubt || len(s.top) < 2 {
+	if s.top[0].share > rerankBelow || len(s.top) < 2 {
 		return
 	}
-	few := s.top[:min(doubtful, len(s.top))]
+	few := s.top[:min(rerankTop, len(s.top))]
 	for i := range few {
 		t := &few[i]
-		t.cos, t.near = ix.nearest(s, int(t.doc), allOf)
+		t.likeness, t.nearest = ix.nearest(s, int(t.doc), allPhrasings)
 		t.known = true
-		t.z += likeLogit * t.cos
+		t.score += rerankWeight * t.likeness
 	}
-	s.settle(len(few), likeLogit*few[len(few)-1].cos)
+	s.reorder(len(few), rerankWeight*few[len(few)-1].likeness)
 }
 
-// settle puts s.top in order again after the first few gained: the others stay
+// reorder puts s.top in order again after the first few gained: the others stay
 // where they are, and gain what the last of these gained.
-func (s *wordScratch) settle(few int, last float32) {
+func (s *wordScratch) reorder(few int, last float32) {
 	for i := range s.top[few:] {
-		s.top[few+i].z += last
+		s.top[few+i].score += last
 	}
-	slices.SortStableFunc(s.top, func(a, b scored) int { return cmp.Compare(b.z, a.z) })
-	share(s.top)
+	slices.SortStableFunc(s.top, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	setShares(s.top)
 }
 
-// share makes probabilities of z.
-func share(top []scored) {
+// setShares makes probabilities of z.
+func setShares(top []scored) {
 	sum := 0.
 	for i := range top {
-		sum += math.Exp(float64(top[i].z - top[0].z))
+		sum += math.Exp(float64(top[i].score - top[0].score))
 	}
 	for i := range top {
-		top[i].p = float32(math.Exp(float64(top[i].z-top[0].z)) / sum)
+		top[i].share = float32(math.Exp(float64(top[i].score-top[0].score)) / sum)
 	}
 }
 
@@ -427,14 +427,14 @@ func (ix *words) rankClauses(s *wordScratch, toks []token, parts []clause) {
 		c := &parts[k]
 		ix.features(s, toks[c.from:c.to])
 		ix.score(s)
-		c.says = 0
+		c.topScore = 0
 		if len(s.top) > 0 {
-			c.says = s.top[0].strength(ix) * float32(clauseSays)
+			c.topScore = s.top[0].strength(ix) * float32(topScoreWeight)
 		}
 	}
-	best := weigh(toks, parts)
+	best := weighByClause(toks, parts)
 	s.clause = parts[best]
-	if k := kindOf(toks[s.clause.from:s.clause.to]); k != kindNone {
+	if k := questionKind(toks[s.clause.from:s.clause.to]); k != kindNone {
 		s.kind = k
 	}
 	ix.features(s, toks)
@@ -444,27 +444,27 @@ func (ix *words) rankClauses(s *wordScratch, toks []token, parts []clause) {
 // strength tells how much the best document has to say for itself.
 func (t *scored) strength(ix *words) float32 {
 	if ix.model == nil {
-		return t.bm
+		return t.bm25
 	}
-	return t.sm
+	return t.logit
 }
 
-// named notes the distinct words of the question.
-func (ix *words) named(s *wordScratch, toks []token) {
-	s.names = s.names[:0]
+// findDistinct notes the distinct words of the question.
+func (ix *words) findDistinct(s *wordScratch, toks []token) {
+	s.distinct = s.distinct[:0]
 	for i := range toks {
 		if set := ix.lex.sets[toks[i].word]; set > 0 {
 			st := int32(-1)
 			if id := toks[i].id; id >= 0 {
 				st = ix.vocab[id].stem
 			}
-			s.names = append(s.names, named{set, st, 1})
+			s.distinct = append(s.distinct, distinctWord{set, st, 1})
 		}
 	}
 }
 
-// named is a distinct word: its set, its stem, and how many phrasings have it.
-type named struct {
+// distinctWord is a distinct word: its set, its stem, and how many phrasings have it.
+type distinctWord struct {
 	set   int
 	stem  int32
 	count int
@@ -474,16 +474,16 @@ type named struct {
 // the question: 1 if all that its phrasings name is another.
 func (ix *words) clash(s *wordScratch, d int) float32 {
 	worst := float32(0)
-	for _, q := range s.names {
+	for _, q := range s.distinct {
 		of, own := 0, false
-		for _, n := range s.names { // any of the question's words will do
-			for _, x := range ix.names[d] {
+		for _, n := range s.distinct { // any of the question's words will do
+			for _, x := range ix.distinct[d] {
 				if x.set == q.set && n.set == q.set && x.stem == n.stem {
 					own = true
 				}
 			}
 		}
-		for _, x := range ix.names[d] {
+		for _, x := range ix.distinct[d] {
 			if x.set == q.set {
 				of += x.count
 			}

@@ -59,7 +59,7 @@ func (ix *words) sense(toks []token, out []float32) {
 		if row < 0 {
 			continue
 		}
-		wt := v.weight(row) * toks[i].w
+		wt := v.weight(row) * toks[i].weight
 		for k, x := range []byte(v.row(row)) {
 			out[k] += wt * float32(int8(x))
 		}

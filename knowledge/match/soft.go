@@ -10,14 +10,14 @@ import (
 	"canteen/knowledge/match/encoder"
 )
 
-// soft is a softmax regression over vectors: where a document has many phrasings, it
+// vectorSoftmax is a softmax regression over vectors: where a document has many phrasings, it
 // knows better than their mere nearness what is told apart by what.
-type soft struct {
+type vectorSoftmax struct {
 	weights []float32 // by document, a row each
 	bias    []float32
 }
 
-func (s *soft) logit(d int, v []float32) float32 {
+func (s *vectorSoftmax) logit(d int, v []float32) float32 {
 	return s.bias[d] + dot(v, s.weights[d*encoder.Size:][:encoder.Size])
 }
 
@@ -30,11 +30,11 @@ const (
 	softBalance = .7   // a document with n phrasings counts n to the power of 1 less this
 )
 
-// startSoft makes one in which each document's weights point to the centre of its
+// initVectorSoftmax makes one in which each document's weights point to the centre of its
 // phrasings, as seen from the centre of all.
-func startSoft(vectors []*encoder.Stored, first []int) *soft {
+func initVectorSoftmax(vectors []*encoder.Stored, first []int) *vectorSoftmax {
 	docs := len(first) - 1
-	s := &soft{weights: make([]float32, docs*encoder.Size), bias: make([]float32, docs)}
+	s := &vectorSoftmax{weights: make([]float32, docs*encoder.Size), bias: make([]float32, docs)}
 	all := make([]float32, encoder.Size)
 	for d := range docs {
 		row := s.weights[d*encoder.Size:][:encoder.Size]
@@ -57,17 +57,17 @@ func startSoft(vectors []*encoder.Stored, first []int) *soft {
 	return s
 }
 
-// take gives document d what document e of another softmax has learnt.
-func (s *soft) take(d int, from *soft, e int) {
+// copyDocument gives document d what document e of another softmax has learnt.
+func (s *vectorSoftmax) copyDocument(d int, from *vectorSoftmax, e int) {
 	copy(s.weights[d*encoder.Size:][:encoder.Size], from.weights[e*encoder.Size:])
 	s.bias[d] = from.bias[e]
 }
 
-// fitSoft fits one by plain SGD: each phrasing against the documents whose centre is
+// fitVectorSoftmax fits one by plain SGD: each phrasing against the documents whose centre is
 // nearest to it. The error is ctx's.
-func fitSoft(ctx context.Context, vectors []*encoder.Stored, first []int) (*soft, error) {
+func fitVectorSoftmax(ctx context.Context, vectors []*encoder.Stored, first []int) (*vectorSoftmax, error) {
 	docs := len(first) - 1
-	s := startSoft(vectors, first)
+	s := initVectorSoftmax(vectors, first)
 	x := make([]float32, 0, len(vectors)*encoder.Size)
 	doc := make([]int, len(vectors))
 	centres := make([]*encoder.Stored, docs)
@@ -142,7 +142,7 @@ func fitSoft(ctx context.Context, vectors []*encoder.Stored, first []int) (*soft
 			}
 		}
 	}
-	round(s.weights)
-	round(s.bias)
+	roundToSteps(s.weights)
+	roundToSteps(s.bias)
 	return s, nil
 }

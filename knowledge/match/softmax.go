@@ -69,7 +69,7 @@ func (ix *words) with(m *softmax, cal calibrator) *words {
 // copy returns an index of its own that shares all that never changes.
 func (ix *words) copy() *words {
 	out := &words{docs: ix.docs, lex: ix.lex, known: ix.known, vocab: ix.vocab, stems: ix.stems,
-		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, names: ix.names,
+		feats: ix.feats, idf: ix.idf, block: ix.block, inv: ix.inv, phr: ix.phr, distinct: ix.distinct,
 		mean: ix.mean, spell: ix.spell, model: ix.model, cal: ix.cal}
 	return out
 }
@@ -109,8 +109,8 @@ func (ix *words) train(ctx context.Context) (*softmax, error) {
 			exs[i].learn(m, lr, vec, sense)
 		}
 	}
-	round(m.w)
-	round(m.dense)
+	roundToSteps(m.w)
+	roundToSteps(m.dense)
 	return newSoftmax(m.w, ix.inv.bm, m.dense), nil
 }
 
@@ -205,13 +205,13 @@ func (ix *words) rivals() func(i int) *example {
 	e := &example{}
 	return func(i int) *example {
 		fs := ix.phr.vector(uint32(i))
-		clear(s.bm)
+		clear(s.bm25)
 		for _, f := range fs {
 			if ix.block[f.id] == chars {
 				continue
 			}
 			for k := ix.inv.off[f.id]; k < ix.inv.off[f.id+1]; k++ {
-				s.bm[ix.inv.doc[k]] += f.x * ix.inv.bm[k]
+				s.bm25[ix.inv.doc[k]] += f.x * ix.inv.bm[k]
 			}
 		}
 		copy(s.sense, ix.phr.sense[i*dim:(i+1)*dim])

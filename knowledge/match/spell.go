@@ -46,8 +46,8 @@ const (
 	splitSpell = 6  // from here on, two words may have run together
 )
 
-// fitsWorth is what going with a neighbour is worth.
-const fitsWorth = .3
+// bigramBonus is what going with a neighbour is worth.
+const bigramBonus = .3
 
 // newSpeller takes words with what each is worth against the cost of an edit.
 func newSpeller(priors map[string]float32) *speller {
@@ -62,7 +62,7 @@ func newSpeller(priors map[string]float32) *speller {
 	var all []uint64
 	for id, w := range sp.words {
 		sp.prior = append(sp.prior, priors[w])
-		deletes([]byte(w), depth(len(w)), buf[:0], func(d []byte) {
+		deletions([]byte(w), depth(len(w)), buf[:0], func(d []byte) {
 			all = append(all, uint64(hashBytes(d))<<32|uint64(id))
 		})
 	}
@@ -86,8 +86,8 @@ func newSpeller(priors map[string]float32) *speller {
 	return sp
 }
 
-// common is a speller for the most frequent words of English.
-var common = sync.OnceValue(func() *speller {
+// commonSpeller is a speller for the most frequent words of English.
+var commonSpeller = sync.OnceValue(func() *speller {
 	priors := map[string]float32{}
 	words := text.Common()
 	for i, w := range words {
@@ -108,8 +108,8 @@ func depth(n int) int {
 	return 2
 }
 
-// deletes yields w with up to n letters left out, itself first; some twice.
-func deletes(w []byte, n int, buf []byte, yield func([]byte)) {
+// deletions yields w with up to n letters left out, itself first; some twice.
+func deletions(w []byte, n int, buf []byte, yield func([]byte)) {
 	yield(w)
 	if n == 0 {
 		return
@@ -127,9 +127,9 @@ func deletes(w []byte, n int, buf []byte, yield func([]byte)) {
 	}
 }
 
-// misspelt tells whether w is a word that spelling may touch: no number, not
+// isMisspelt tells whether w is a word that spelling may touch: no number, not
 // too short or long, and not English.
-func misspelt(w []byte) bool {
+func isMisspelt(w []byte) bool {
 	if len(w) < minSpell || len(w) > maxSpell+2 {
 		return false
 	}
@@ -144,18 +144,18 @@ func misspelt(w []byte) bool {
 // A word of English that the folder does not have and that is not usual may
 // be another that was mistyped, where that goes with a neighbour: my manger.
 const (
-	minReal  = 4  // letters
-	realCost = .5 // the most that it may cost
+	realWordLetters = 4  // letters
+	realWordCost    = .5 // the most that it may cost
 )
 
-// correct returns the word or the two words that w was meant to be, or
+// bestCorrection returns the word or the two words that w was meant to be, or
 // nothing, and what that costs. fits tells whether a word of the folder goes
 // with a neighbour.
-func (ix *words) correct(s *wordScratch, w []byte, fits func(string) bool) (string, string, float64) {
+func (ix *words) bestCorrection(s *wordScratch, w []byte, fits func(string) bool) (string, string, float64) {
 	best, cost := ix.spell.nearest(s, w, "", math.Inf(1), fits)
-	best, cost = common().nearest(s, w, best, cost, fits)
+	best, cost = commonSpeller().nearest(s, w, best, cost, fits)
 	if cost > .9 {
-		if a, b := ix.runTogether(w); a != "" {
+		if a, b := ix.splitCompound(w); a != "" {
 			return a, b, .9
 		}
 	}
@@ -173,12 +173,12 @@ func (sp *speller) nearest(s *wordScratch, w []byte, best string, cost float64, 
 	}
 	s.seen = s.seen[:0]
 	var buf [maxSpell + 4]byte
-	deletes(w, depth(len(w)), buf[:0], func(d []byte) {
+	deletions(w, depth(len(w)), buf[:0], func(d []byte) {
 		k := uint64(hashBytes(d)) << 32
 		b := k >> sp.shift
 		for _, x := range sp.table[sp.buckets[b]:sp.buckets[b+1]] {
 			id := int32(x & (1<<idBits - 1))
-			if x>>idBits != uint32(k>>32)&(1<<(32-idBits)-1) || s.met(id) {
+			if x>>idBits != uint32(k>>32)&(1<<(32-idBits)-1) || s.alreadySeen(id) {
 				continue
 			}
 			c := editCost(w, sp.words[id])
@@ -190,7 +190,7 @@ func (sp *speller) nearest(s *wordScratch, w []byte, best string, cost float64, 
 				continue
 			}
 			if fits(sp.words[id]) {
-				c -= fitsWorth
+				c -= bigramBonus
 			} else if len(w) < 3 {
 				continue
 			}
@@ -202,9 +202,9 @@ func (sp *speller) nearest(s *wordScratch, w []byte, best string, cost float64, 
 	return best, cost
 }
 
-// runTogether splits w into two words of the folder, of three letters or
+// splitCompound splits w into two words of the folder, of three letters or
 // more: socialmedia.
-func (ix *words) runTogether(w []byte) (string, string) {
+func (ix *words) splitCompound(w []byte) (string, string) {
 	if len(w) < splitSpell {
 		return "", ""
 	}
@@ -233,7 +233,7 @@ func editCost(w []byte, want string) float64 {
 			a, b := w[i-1], want[j-1]
 			c := p1[j-1]
 			if a != b {
-				c += substitution(a, b)
+				c += substitutionCost(a, b)
 			}
 			ins, del := 1.0, 1.0 // a letter too many, a letter left out
 			if i > 1 && w[i-2] == a {
@@ -257,7 +257,7 @@ func editCost(w []byte, want string) float64 {
 	return c
 }
 
-func substitution(a, b byte) float64 {
+func substitutionCost(a, b byte) float64 {
 	if adjacent(a, b) || vowel(a) && vowel(b) || soundsLike(a, b) {
 		return .8
 	}

@@ -22,16 +22,16 @@ var sensitive = func() map[string]struct{} {
 	return m
 }()
 
-// maxTries bounds what is looked for in one text.
-const maxTries = 24
+// maxAttempts bounds what is looked for in one text.
+const maxAttempts = 24
 
-// stands are the signs that are written for letters, most likely first.
-var stands = map[byte]string{'!': "il", '1': "il", '|': "il", '3': "e", '4': "a", '@': "a", '$': "s", '5': "s", '0': "o", '7': "t", '+': "t", '8': "b", '9': "g", '*': ""}
+// substitutes are the signs that are written for letters, most likely first.
+var substitutes = map[byte]string{'!': "il", '1': "il", '|': "il", '3': "e", '4': "a", '@': "a", '$': "s", '5': "s", '0': "o", '7': "t", '+': "t", '8': "b", '9': "g", '*': ""}
 
-// masked tells whether a word begins at p[i] that may have signs among its letters:
+// startsMasked tells whether a word begins at p[i] that may have signs among its letters:
 // it begins with a letter, after no other, and has a sign with a letter behind it, or
 // a star.
-func masked(p string, i int) bool {
+func startsMasked(p string, i int) bool {
 	if !letter(p[i]) || i > 0 && (alnum(p[i-1]) || p[i-1] == '\'') {
 		return false
 	}
@@ -47,7 +47,7 @@ func masked(p string, i int) bool {
 		if c == '*' {
 			return true
 		}
-		if _, ok := stands[c]; !ok {
+		if _, ok := substitutes[c]; !ok {
 			return false
 		}
 		sign = true
@@ -63,7 +63,7 @@ const maxMask = 12
 func unmask(p string) (string, int) {
 	n := 0
 	for n < len(p) && n <= maxMask {
-		if _, ok := stands[p[n]]; !ok && !letter(p[n]) {
+		if _, ok := substitutes[p[n]]; !ok && !letter(p[n]) {
 			break
 		}
 		n++
@@ -84,33 +84,33 @@ func unmask(p string) (string, int) {
 	if letters == n || letters == 0 {
 		return "", 0
 	}
-	if w := sensitiveFit(mask); w != "" {
+	if w := sensitiveFor(mask); w != "" {
 		return w, n
 	}
 	if stars*3 >= n || letters < 2 {
 		return "", 0
 	}
 	for _, w := range Common() { // the most frequent one
-		if fits(mask, w) {
+		if fitsMask(mask, w) {
 			return w, n
 		}
 	}
 	return "", 0
 }
 
-// sensitiveFit is the first sensitive word in the alphabet that a mask may hide, or "".
-func sensitiveFit(mask string) string {
+// sensitiveFor is the first sensitive word in the alphabet that a mask may hide, or "".
+func sensitiveFor(mask string) string {
 	best := ""
 	for w := range sensitive {
-		if fits(mask, w) && (best == "" || w < best) {
+		if fitsMask(mask, w) && (best == "" || w < best) {
 			best = w
 		}
 	}
 	return best
 }
 
-// fits tells whether a mask may hide a word: letter by letter.
-func fits(mask, word string) bool {
+// fitsMask tells whether a mask may hide a word: letter by letter.
+func fitsMask(mask, word string) bool {
 	if len(mask) != len(word) || mask[0] != word[0] && letter(mask[0]) {
 		return false
 	}
@@ -119,7 +119,7 @@ func fits(mask, word string) bool {
 		if c == word[i] || c == '*' {
 			continue
 		}
-		if !strings.Contains(stands[c], word[i:i+1]) {
+		if !strings.Contains(substitutes[c], word[i:i+1]) {
 			return false
 		}
 	}
@@ -130,7 +130,7 @@ func fits(mask, word string) bool {
 // together, where a sensitive word comes of it.
 func (r *Reader) unmask(words []Word) []Word {
 	words = joinLetters(words)
-	tries := maxTries
+	tries := maxAttempts
 	for i := 0; i < len(words) && tries > 0; i++ {
 		w := &words[i]
 		if len(w.Text) < 6 || w.Typed != "" || English(w.Text) {
@@ -140,7 +140,7 @@ func (r *Reader) unmask(words []Word) []Word {
 			continue
 		}
 		tries--
-		if parts := unglue(w.Text); parts != nil {
+		if parts := splitRunTogether(w.Text); parts != nil {
 			typed, gap := w.Text, w.Gap
 			from, to := w.From, w.To
 			rest := slices.Clone(words[i+1:])
@@ -161,8 +161,8 @@ func (r *Reader) unmask(words []Word) []Word {
 func joinLetters(words []Word) []Word {
 	out := words[:0]
 	for i := 0; i < len(words); {
-		n := spelt(words[i:])
-		if n == 0 && i+1 < len(words) && words[i+1].Gap == NoGap && pieces(words[i].Text, words[i+1].Text) {
+		n := spelledOut(words[i:])
+		if n == 0 && i+1 < len(words) && words[i+1].Gap == NoGap && areHalves(words[i].Text, words[i+1].Text) {
 			n = 2
 		}
 		if n == 0 {
@@ -176,9 +176,9 @@ func joinLetters(words []Word) []Word {
 	return out
 }
 
-// spelt is how many single letters at the start spell a sensitive word, or a common
+// spelledOut is how many single letters at the start spell a sensitive word, or a common
 // one of four letters and more; 0 where they spell none.
-func spelt(words []Word) int {
+func spelledOut(words []Word) int {
 	var b [maxMask]byte
 	n := 0
 	for n < min(maxMask, len(words)) && len(words[n].Text) == 1 && letter(words[n].Text[0]) && (n == 0 || words[n].Gap < Asking) {
@@ -196,8 +196,8 @@ func spelt(words []Word) int {
 	return 0
 }
 
-// pieces tells whether a and b, of which not both are words, make a sensitive word.
-func pieces(a, b string) bool {
+// areHalves tells whether a and b, of which not both are words, make a sensitive word.
+func areHalves(a, b string) bool {
 	if len(a) < 2 || len(b) < 2 || len(a)+len(b) > maxMask || IsCommon(a) && IsCommon(b) {
 		return false
 	}
@@ -217,9 +217,9 @@ func joined(words []Word) Word {
 	return w
 }
 
-// unglue parts a word that is none into common words one of which is sensitive, the
+// splitRunTogether parts a word that is none into common words one of which is sensitive, the
 // fewest that will do; nil where it cannot be.
-func unglue(w string) []string {
+func splitRunTogether(w string) []string {
 	if len(w) > MaxWord {
 		return nil
 	}
@@ -234,7 +234,7 @@ func unglue(w string) []string {
 			}
 			_, common := rank[part]
 			_, hot := sensitive[part]
-			if !hot && (len(part) > 2 && !common || len(part) <= 2 && !little[part]) {
+			if !hot && (len(part) > 2 && !common || len(part) <= 2 && !shortWords[part]) {
 				continue
 			}
 			if n := count[start] + 1; count[end] == 0 || n < count[end] {
@@ -260,8 +260,8 @@ func unglue(w string) []string {
 	return parts
 }
 
-// little are the words of one or two letters that others are run together with.
-var little = func() map[string]bool {
+// shortWords are the words of one or two letters that others are run together with.
+var shortWords = func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields("i a am an as at be by do go he hi if im in is it me my no of on or so to up us we") {
 		m[w] = true

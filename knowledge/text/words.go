@@ -122,12 +122,12 @@ func spellOut(words []string) (out []string) {
 func (r *Reader) Read(s string, room []Word) Reading {
 	read := split(s, room[:0])
 	read.Words = r.unmask(read.Words)
-	read.Words = r.speak(read.Words)
+	read.Words = r.expand(read.Words)
 	return read
 }
 
-// speak puts what text-speak and contractions stand for in their place.
-func (r *Reader) speak(words []Word) []Word {
+// expand puts what text-speak and contractions stand for in their place.
+func (r *Reader) expand(words []Word) []Word {
 	first := slices.IndexFunc(words, func(w Word) bool {
 		return r.textspeak[w.Text] != nil || contractions[w.Text] != nil
 	})
@@ -137,7 +137,7 @@ func (r *Reader) speak(words []Word) []Word {
 	out := make([]Word, first, len(words)+8)
 	copy(out, words)
 	for i := first; i < len(words); {
-		n, long := r.long(words[i:])
+		n, long := r.expansion(words[i:])
 		if n == 0 {
 			out = append(out, words[i])
 			i++
@@ -157,11 +157,11 @@ func (r *Reader) speak(words []Word) []Word {
 	return out
 }
 
-// long gives what the first n words stand for; n is 0 where they stand for
+// expansion gives what the first n words stand for; n is 0 where they stand for
 // themselves.
-func (r *Reader) long(words []Word) (n int, long []string) {
+func (r *Reader) expansion(words []Word) (n int, long []string) {
 	for _, p := range r.textspeak[words[0].Text] {
-		if starts(words, p.short) {
+		if hasPrefix(words, p.short) {
 			return len(p.short), p.long
 		}
 	}
@@ -171,8 +171,8 @@ func (r *Reader) long(words []Word) (n int, long []string) {
 	return 0, nil
 }
 
-// starts tells whether words begin with these, in one sentence.
-func starts(words []Word, with []string) bool {
+// hasPrefix tells whether words begin with these, in one sentence.
+func hasPrefix(words []Word, with []string) bool {
 	if len(words) < len(with) {
 		return false
 	}
@@ -196,9 +196,9 @@ func split(s string, words []Word) Reading {
 		words = append(words, w)
 		gap = NoGap
 	}
-	tries := maxTries
+	tries := maxAttempts
 	for i := 0; i < len(p); {
-		if masked(p, i) && tries > 0 {
+		if startsMasked(p, i) && tries > 0 {
 			tries--
 			if word, n := unmask(p[i:]); n > 0 {
 				add(word, p[i:i+n], i, i+n)
@@ -206,8 +206,8 @@ func split(s string, words []Word) Reading {
 				continue
 			}
 		}
-		if n := run(p[i:]); n > 0 {
-			add(shorten(strings.ReplaceAll(strings.TrimRight(p[i:i+n], "'"), "'", "")), "", i, i+n)
+		if n := wordLength(p[i:]); n > 0 {
+			add(truncate(strings.ReplaceAll(strings.TrimRight(p[i:i+n], "'"), "'", "")), "", i, i+n)
 			i += n
 			continue
 		}
@@ -227,9 +227,9 @@ func split(s string, words []Word) Reading {
 	return read
 }
 
-// run is how many bytes the word at the start of p has: letters, digits, and
+// wordLength is how many bytes the word at the start of p has: letters, digits, and
 // apostrophes among or after them.
-func run(p string) int {
+func wordLength(p string) int {
 	n := 0
 	for n < len(p) {
 		if c := p[n]; c < utf8.RuneSelf {
@@ -248,7 +248,7 @@ func run(p string) int {
 	return n
 }
 
-func shorten(w string) string {
+func truncate(w string) string {
 	if len(w) <= MaxWord {
 		return w
 	}
