@@ -179,31 +179,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 	var text []string
 	titled, seen := false, map[string]position{}
 	start := first
-	end := func() {
-		body, lead := trimBlank(text)
-		place := position{start + lead + 1, 1}
-		switch section {
-		case "":
-			if body != "" {
-				p.add(place, "text before the title")
-			}
-		case "#":
-			s.Body, s.bodyAt = body, place
-		case secSince:
-			s.Since, s.sinceAt = body, place
-			if body == "" {
-				p.add(position{start, 1}, "there is nothing under %q", section)
-			}
-		case secAsked:
-			items, places := p.bullets(text, start, section)
-			s.Phrasings = append(s.Phrasings, items...)
-			s.phrasings = append(s.phrasings, mapSlice(places, func(a position) location { return location{p.path, a, s.layer} })...)
-		case secCues:
-			p.add(position{start, 1}, "cues stand in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
-		case secSee:
-			s.seeAlso(p, text, start)
-		}
-	}
+	end := func() { s.addSection(p, section, text, start) }
 	for i := first; i < len(lines); i++ {
 		level, name, ok := heading(lines[i])
 		if !ok {
@@ -235,15 +211,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 			continue
 		}
 		end()
-		section, text, start = name, nil, i+1
-		if k := slices.IndexFunc(sections, func(k string) bool { return strings.EqualFold(k, name) }); k >= 0 {
-			if sections[k] != name {
-				p.add(place, "section %q: write it %q", name, sections[k])
-				section = sections[k]
-			}
-		} else {
-			p.add(place, "unknown section %q: the sections are %s", name, joinNames(sections))
-		}
+		section, text, start = p.sectionName(name, place), nil, i+1
 		if _, twice := seen[section]; twice {
 			p.add(place, "section %q is there twice", section)
 			continue
@@ -264,6 +232,48 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 	}
 	p.unreadable(s.Body, s.bodyAt)
 	p.unreadable(s.Since, s.sinceAt)
+}
+
+// addSection reads the lines of one section, of which the first is line start+1: ""
+// stands before the title, "#" for the body.
+func (s *source) addSection(p *reporter, section string, text []string, start int) {
+	body, lead := trimBlank(text)
+	place := position{start + lead + 1, 1}
+	switch section {
+	case "":
+		if body != "" {
+			p.add(place, "text before the title")
+		}
+	case "#":
+		s.Body, s.bodyAt = body, place
+	case secSince:
+		s.Since, s.sinceAt = body, place
+		if body == "" {
+			p.add(position{start, 1}, "there is nothing under %q", section)
+		}
+	case secAsked:
+		items, places := p.bullets(text, start, section)
+		s.Phrasings = append(s.Phrasings, items...)
+		s.phrasings = append(s.phrasings, mapSlice(places, func(a position) location { return location{p.path, a, s.layer} })...)
+	case secCues:
+		p.add(position{start, 1}, "cues stand in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
+	case secSee:
+		s.seeAlso(p, text, start)
+	}
+}
+
+// sectionName is the name of a section as the format has it; another spelling, and a
+// section that there is not, are reported.
+func (p *reporter) sectionName(name string, place position) string {
+	k := slices.IndexFunc(sections, func(k string) bool { return strings.EqualFold(k, name) })
+	if k < 0 {
+		p.add(place, "unknown section %q: the sections are %s", name, joinNames(sections))
+		return name
+	}
+	if sections[k] != name {
+		p.add(place, "section %q: write it %q", name, sections[k])
+	}
+	return sections[k]
 }
 
 // parseAsked reads the further phrasings of an entry: one a line, literal. A line

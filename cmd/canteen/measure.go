@@ -132,34 +132,13 @@ func shownBy(a bot.Asked) string {
 	return ""
 }
 
-// judge counts a row, and tells whether it got what it expects.
+// judge counts a row, and tells whether it got what it expected.
 func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
 	right := func(id string) bool { return r.right(base, id) }
 	answered, likely, alarmed := a.Decision == bot.DecidedAnswer, a.Decision == bot.DecidedLikely, a.Decision == bot.DecidedSignpost && a.Lane != ""
 	switch r.Expected {
 	case "answer":
-		first := len(a.Candidates) > 0 && right(a.Candidates[0].Entry)
-		hit := (answered || likely) && right(a.Entry)
-		reached := hit || slices.ContainsFunc(a.Options, right)
-		f.P1.add(first)
-		f.Covered.add(answered)
-		f.Likely.add(likely)
-		f.Reached.add(reached)
-		f.Alarmed.add(alarmed)
-		if answered {
-			f.Wrong.add(!hit)
-		}
-		if likely {
-			f.Perhaps.add(!hit)
-		}
-		if !first && len(r.Want) > 0 && len(a.Candidates) > 0 {
-			got := cmp.Or(strings.Join(a.Candidates[0].Facts, ","), a.Candidates[0].Entry)
-			if f.Confused[r.Want[0]] == nil {
-				f.Confused[r.Want[0]] = map[string]int{}
-			}
-			f.Confused[r.Want[0]][got]++
-		}
-		return first && reached
+		return f.judgeAnswer(r, a, right)
 	case "escalate":
 		f.Leaked.add(answered)
 		ok = a.Decision == bot.DecidedEscalate || a.Decision == bot.DecidedSignpost && a.Lane == ""
@@ -196,6 +175,34 @@ func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
 		f.Perhaps.add(true)
 	}
 	return ok
+}
+
+// judgeAnswer is judge for a row that expects an answer: right tells the entries that
+// would do.
+func (f *figures) judgeAnswer(r row, a bot.Asked, right func(id string) bool) bool {
+	answered, likely := a.Decision == "answer", a.Decision == "likely"
+	first := len(a.Candidates) > 0 && right(a.Candidates[0].Entry)
+	hit := (answered || likely) && right(a.Entry)
+	reached := hit || slices.ContainsFunc(a.Options, right)
+	f.P1.add(first)
+	f.Covered.add(answered)
+	f.Likely.add(likely)
+	f.Reached.add(reached)
+	f.Alarmed.add(a.Decision == "signpost" && a.Lane != "")
+	if answered {
+		f.Wrong.add(!hit)
+	}
+	if likely {
+		f.Perhaps.add(!hit)
+	}
+	if !first && len(r.Want) > 0 && len(a.Candidates) > 0 {
+		got := cmp.Or(strings.Join(a.Candidates[0].Facts, ","), a.Candidates[0].Entry)
+		if f.Confused[r.Want[0]] == nil {
+			f.Confused[r.Want[0]] = map[string]int{}
+		}
+		f.Confused[r.Want[0]][got]++
+	}
+	return first && reached
 }
 
 // auroc is the probability that one of in scores higher than one of out, ties

@@ -66,128 +66,44 @@ func (f *faults) posted() []shown {
 	return list
 }
 
-// count ties every message to the question that it belongs to.
+// counter ties every message to the question that it belongs to.
+type counter struct {
+	tally
+	byToken         map[string]*asked
+	byWhere         map[string][]*asked
+	byRef           map[string]*asked
+	cards           map[string]int // by channel and token
+	replies, relays map[*asked]int
+	at              map[*asked]int // the place of the first reply among all posts
+}
+
 func (f *faults) count() tally {
-	var c tally
-	note := func(n *int, format string, args ...any) {
-		*n++
-		c.why = append(c.why, fmt.Sprintf(format, args...))
+	c := counter{
+		byToken: map[string]*asked{}, byWhere: map[string][]*asked{}, byRef: map[string]*asked{}, cards: map[string]int{},
+		replies: map[*asked]int{}, relays: map[*asked]int{}, at: map[*asked]int{},
 	}
-	double := func(p shown, what string) {
-		switch {
-		case p.teams:
-			note(&c.doubledTeams, "doubled in Teams: %s in %s", what, p.where)
-		case p.alone:
-			note(&c.doubledAlone, "doubled for one person: %s in %s", what, p.where)
-		default:
-			note(&c.doubled, "doubled: %s in %s, delivery %s: %.200q", what, p.where, p.key, p.text)
-		}
-	}
-	byToken, byWhere := map[string]*asked{}, map[string][]*asked{}
 	for _, t := range f.talks {
 		for _, q := range t.asked {
-			byWhere[q.where] = append(byWhere[q.where], q)
+			c.byWhere[q.where] = append(c.byWhere[q.where], q)
 			if q.token != "" {
-				byToken[q.token] = q
+				c.byToken[q.token] = q
 			}
 		}
 	}
 	posts := f.posted()
 	c.posts = len(posts)
-	comms := func(p shown) bool { return p.where == commsSlack || p.where == teamstest.Channel }
-
-	// The cards say which reference is whose.
-	byRef, cards := map[string]*asked{}, map[string]int{}
-	for _, p := range posts {
-		if !comms(p) {
-			continue
-		}
-		token := tokens.FindString(p.text)
-		q := byToken[token]
-		if q == nil {
-			if token != "" || references.MatchString(p.title) {
-				note(&c.wrong, "a card for nobody: %.200q", p.text)
-			}
-			continue
-		}
-		ref := references.FindString(p.title)
-		if was := byRef[ref]; was != nil && was != q {
-			note(&c.wrong, "%s is of two questions: %.200q", ref, p.text)
-		}
-		byRef[ref] = q
-		key := p.where + token
-		if cards[key]++; cards[key] > 1 {
-			double(p, "card of "+token)
+	for _, p := range posts { // first: the cards say which reference is whose
+		if toComms(p) {
+			c.card(p)
 		}
 	}
-
-	replies, relays, at := map[*asked]int{}, map[*asked]int{}, map[*asked]int{}
 	for i, p := range posts {
-		if comms(p) {
-			continue
-		}
-		here := byWhere[p.where]
-		var q *asked
-		n := replies
-		switch token, ref := tokens.FindString(p.text), references.FindString(p.text); {
-		case token != "":
-			q, n = byToken[token], relays
-		case ref != "":
-			if q = byRef[ref]; q == nil { // its card is on its way
-				continue
-			}
-		default:
-			if j := slices.IndexFunc(here, func(q *asked) bool { return q.title != "" && q.title == p.title }); j >= 0 {
-				q = here[j]
-			} else if j := slices.IndexFunc(here, func(q *asked) bool { return q.title != "" && strings.Contains("\n"+p.text+"\n", "\n"+q.title+"\n") }); j >= 0 {
-				q = here[j]
-			}
-		}
-		if q == nil || q.where != p.where {
-			note(&c.wrong, "not for %s: %.200q", p.where, p.text)
-			continue
-		}
-		if n[q]++; n[q] > 1 {
-			double(p, fmt.Sprintf("reply to %q", q.text))
-			continue
-		}
-		if _, ok := at[q]; !ok {
-			if tokens.MatchString(p.text) {
-				note(&c.disorder, "comms' answer before the promise of one: %q", q.text)
-			}
-			at[q] = i
+		if !toComms(p) {
+			c.reply(i, p)
 		}
 	}
 	for _, t := range f.talks {
-		last, before := -1, ""
-		for _, q := range t.asked {
-			if replies[q] == 0 {
-				note(&c.lost, "lost: the reply to %q in %s, acknowledged %v", q.text, q.where, q.acked.Load())
-				continue
-			}
-			// One asked again has another place in the order, and what the request
-			// itself answers stands in no queue.
-			if !q.again.Load() && t.way != inShort {
-				if at[q] < last {
-					note(&c.disorder, "out of order in %s: %q came before %q", q.where, q.text, before)
-				}
-				last, before = at[q], q.text
-			}
-			if q.token == "" {
-				continue
-			}
-			if c.passed++; relays[q] > 0 {
-				c.answered++
-			}
-			for _, where := range []string{commsSlack, teamstest.Channel} {
-				if cards[where+q.token] == 0 {
-					note(&c.lost, "lost: the card in %s of %q", where, q.text)
-				}
-			}
-			if q.reply && relays[q] == 0 {
-				note(&c.lost, "lost: comms' answer to %q in %s, sent %v", q.text, q.where, q.done.Load())
-			}
-		}
+		c.talk(t)
 	}
 	// What must not be comes first.
 	slices.SortStableFunc(c.why, func(a, b string) int {
@@ -199,5 +115,112 @@ func (f *faults) count() tally {
 		}
 		return allowed(a) - allowed(b)
 	})
-	return c
+	return c.tally
+}
+
+func toComms(p shown) bool { return p.where == commsSlack || p.where == teamstest.Channel }
+
+func (c *counter) note(n *int, format string, args ...any) {
+	*n++
+	c.why = append(c.why, fmt.Sprintf(format, args...))
+}
+
+func (c *counter) double(p shown, what string) {
+	switch {
+	case p.teams:
+		c.note(&c.doubledTeams, "doubled in Teams: %s in %s", what, p.where)
+	case p.alone:
+		c.note(&c.doubledAlone, "doubled for one person: %s in %s", what, p.where)
+	default:
+		c.note(&c.doubled, "doubled: %s in %s, delivery %s: %.200q", what, p.where, p.key, p.text)
+	}
+}
+
+// card counts a card in a comms channel.
+func (c *counter) card(p shown) {
+	token := tokens.FindString(p.text)
+	q := c.byToken[token]
+	if q == nil {
+		if token != "" || references.MatchString(p.title) {
+			c.note(&c.wrong, "a card for nobody: %.200q", p.text)
+		}
+		return
+	}
+	ref := references.FindString(p.title)
+	if was := c.byRef[ref]; was != nil && was != q {
+		c.note(&c.wrong, "%s is of two questions: %.200q", ref, p.text)
+	}
+	c.byRef[ref] = q
+	key := p.where + token
+	if c.cards[key]++; c.cards[key] > 1 {
+		c.double(p, "card of "+token)
+	}
+}
+
+// reply counts a message to somebody who asked, the i-th of all.
+func (c *counter) reply(i int, p shown) {
+	here := c.byWhere[p.where]
+	var q *asked
+	n := c.replies
+	switch token, ref := tokens.FindString(p.text), references.FindString(p.text); {
+	case token != "":
+		q, n = c.byToken[token], c.relays
+	case ref != "":
+		if q = c.byRef[ref]; q == nil { // its card is on its way
+			return
+		}
+	default:
+		if j := slices.IndexFunc(here, func(q *asked) bool { return q.title != "" && q.title == p.title }); j >= 0 {
+			q = here[j]
+		} else if j := slices.IndexFunc(here, func(q *asked) bool { return q.title != "" && strings.Contains("\n"+p.text+"\n", "\n"+q.title+"\n") }); j >= 0 {
+			q = here[j]
+		}
+	}
+	if q == nil || q.where != p.where {
+		c.note(&c.wrong, "not for %s: %.200q", p.where, p.text)
+		return
+	}
+	if n[q]++; n[q] > 1 {
+		c.double(p, fmt.Sprintf("reply to %q", q.text))
+		return
+	}
+	if _, ok := c.at[q]; !ok {
+		if tokens.MatchString(p.text) {
+			c.note(&c.disorder, "comms' answer before the promise of one: %q", q.text)
+		}
+		c.at[q] = i
+	}
+}
+
+// talk counts what one conversation lacks, and what came in the wrong order.
+func (c *counter) talk(t *talk) {
+	last, before := -1, ""
+	for _, q := range t.asked {
+		if c.replies[q] == 0 {
+			c.note(&c.lost, "lost: the reply to %q in %s, acknowledged %v", q.text, q.where, q.acked.Load())
+			continue
+		}
+		// One asked again has another place in the order, and what the request
+		// itself answers stands in no queue.
+		if !q.again.Load() && t.way != inShort {
+			if c.at[q] < last {
+				c.note(&c.disorder, "out of order in %s: %q came before %q", q.where, q.text, before)
+			}
+			last, before = c.at[q], q.text
+		}
+		if q.token == "" {
+			continue
+		}
+		if c.passed++; c.relays[q] > 0 {
+			c.answered++
+		}
+		for _, where := range []string{commsSlack, teamstest.Channel} {
+			if c.cards[where+q.token] == 0 {
+				c.note(&c.lost, "lost: the card in %s of %q", where, q.text)
+			}
+		}
+		if q.reply && c.relays[q] == 0 {
+			c.note(&c.lost, "lost: comms' answer to %q in %s, sent %v", q.text, q.where, q.done.Load())
+		}
+	}
 }

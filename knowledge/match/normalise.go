@@ -180,7 +180,8 @@ func (ix *words) newToken(w string, first, last *token, typed string) token {
 }
 
 // correctSpelling fixes words that are in neither the folder, the lexicon nor the
-// English list. It tries misplaced spaces first, then edits.
+// English list, and rare English words that fit their neighbours badly. It tries
+// misplaced spaces and edits, and takes what costs least.
 func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 	out := toks[:0]
 	for i := 0; i < len(toks); i++ {
@@ -189,70 +190,48 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 			out = append(out, t)
 			continue
 		}
-		s.word = append(s.word[:0], t.word...)
-		w := s.word
-		bad := isMisspelt(w)
-		if i+1 < len(toks) && len(w) < minSpell && toks[i+1].id < 0 { // w ork
-			next := toks[i+1]
-			if _, ok := ix.known[t.word+next.word]; ok {
-				out = append(out, ix.newToken(t.word+next.word, &t, &next, t.word+" "+next.word))
+		if len(t.word) < minSpell && i+1 < len(toks) { // w ork
+			if joined, ok := ix.joinWords(&t, &toks[i+1], math.Inf(1)); ok {
+				out = append(out, joined)
 				i++
 				continue
 			}
 		}
+		s.word = append(s.word[:0], t.word...)
+		w := s.word
+		bad := isMisspelt(w)
 		rare := !bad && len(w) >= realWordLetters && !text.IsCommon(t.word)
 		if !bad && !rare {
 			out = append(out, t)
 			continue
 		}
-		var before, after int32 = -1, -1
-		if n := len(out); n > 0 && out[n-1].id >= 0 {
-			before = ix.vocab[out[n-1].id].stem
-		}
-		if i+1 < len(toks) && toks[i+1].id >= 0 {
-			after = ix.vocab[toks[i+1].id].stem
-		}
-		fits := func(c string) bool {
-			id, ok := ix.known[c]
-			if !ok {
-				return false
-			}
-			st := ix.vocab[id].stem
-			return ix.hasBigram(before, st) || ix.hasBigram(st, after)
-		}
+		fits := ix.fitsBetween(out, toks[i+1:])
 		a, b, cost := ix.bestCorrection(s, w, fits)
 		if rare && (b != "" || cost > realWordCost || !fits(a)) {
 			out = append(out, t)
 			continue
 		}
-		// A letter that slipped over a space, where that explains more.
 		if n := len(out); n > 0 && t.gap <= text.Stop && len(w) > 2 { // a nauto
-			p := out[n-1]
-			if x, y, c := ix.spaceCost(p.word+t.word[:1], t.word[1:]); c < cost {
-				typed := p.word + " " + t.word
-				out[n-1] = ix.newToken(x, &p, &t, typed)
-				second := ix.newToken(y, &p, &t, typed)
+			last := out[n-1]
+			if first, second, ok := ix.moveLetter(&last, &t, last.word+t.word[:1], t.word[1:], cost); ok {
 				second.gap = t.gap
+				out[n-1] = first
 				out = append(out, second)
 				continue
 			}
 		}
 		if i+1 < len(toks) && toks[i+1].id < 0 {
 			next := &toks[i+1]
-			typed := t.word + " " + next.word
-			if x, ok := ix.known[t.word+next.word]; ok && misplacedSpace-float64(ix.vocab[x].prior) < cost { // wo.rk
-				out = append(out, ix.newToken(t.word+next.word, &t, next, typed))
+			if joined, ok := ix.joinWords(&t, next, cost); ok { // wo.rk
+				out = append(out, joined)
 				i++
 				continue
 			}
-			if len(next.word) > 1 { // th ereceiving
-				if x, y, c := ix.spaceCost(t.word+next.word[:1], next.word[1:]); c < cost {
-					out = append(out, ix.newToken(x, &t, next, typed))
-					second := ix.newToken(y, &t, next, typed)
-					second.gap = next.gap
-					toks[i+1] = second
-					continue
-				}
+			if first, second, ok := ix.moveLetter(&t, next, t.word+next.word[:1], next.word[1:], cost); ok { // th ereceiving
+				second.gap = next.gap
+				out = append(out, first)
+				toks[i+1] = second
+				continue
 			}
 		}
 		switch {
@@ -260,7 +239,7 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 			out = append(out, t)
 		case b == "":
 			out = append(out, ix.newToken(a, &t, &t, t.word))
-		default: // in the place of one, two: what is left to read moves along
+		default: // two words in the place of one: what is left to read moves along
 			rest := slices.Clone(toks[i+1:])
 			second := ix.newToken(b, &t, &t, t.word)
 			second.gap = text.NoGap
@@ -273,26 +252,72 @@ func (ix *words) correctSpelling(s *wordScratch, toks []token) []token {
 	return out
 }
 
-// misplacedSpace is that of a letter typed on the wrong side of a space.
+// fitsBetween returns a function that tells whether a word of the folder stands beside
+// one of the neighbours in some phrasing: the last token before it, or the first after.
+func (ix *words) fitsBetween(before, after []token) func(string) bool {
+	stem := func(t token) int32 {
+		if t.id < 0 {
+			return -1
+		}
+		return ix.vocab[t.id].stem
+	}
+	left, right := int32(-1), int32(-1)
+	if n := len(before); n > 0 {
+		left = stem(before[n-1])
+	}
+	if len(after) > 0 {
+		right = stem(after[0])
+	}
+	return func(word string) bool {
+		id, ok := ix.known[word]
+		if !ok {
+			return false
+		}
+		st := ix.vocab[id].stem
+		return ix.hasBigram(left, st) || ix.hasBigram(st, right)
+	}
+}
+
+// joinWords makes one token of two unknown ones; false where together they are no word
+// of the folder, or it costs as much as cost.
+func (ix *words) joinWords(a, b *token, cost float64) (token, bool) {
+	if b.id >= 0 {
+		return token{}, false
+	}
+	id, ok := ix.known[a.word+b.word]
+	if !ok || misplacedSpace-float64(ix.vocab[id].prior) >= cost {
+		return token{}, false
+	}
+	return ix.newToken(a.word+b.word, a, b, a.word+" "+b.word), true
+}
+
+// moveLetter reads the tokens a and b as the words x and y, which have one letter on the
+// other side of the space; false where both are not known, or it costs as much as cost.
+func (ix *words) moveLetter(a, b *token, x, y string, cost float64) (first, second token, ok bool) {
+	if ix.spaceCost(x, y) >= cost {
+		return first, second, false
+	}
+	original := a.word + " " + b.word
+	return ix.newToken(x, a, b, original), ix.newToken(y, a, b, original), true
+}
+
+// misplacedSpace is the cost of a letter typed on the wrong side of a space.
 const misplacedSpace = .7
 
-// spaceCost gives a and b back, and what reading them as two words of the folder
-// costs.
-func (ix *words) spaceCost(a, b string) (string, string, float64) {
-	x, ok := ix.known[a]
-	if !ok {
-		return "", "", math.Inf(1)
-	}
-	y, ok := ix.known[b]
-	if !ok {
-		return "", "", math.Inf(1)
+// spaceCost is what it costs to read two words of the folder where a letter is on the
+// wrong side of the space; infinite where one of them is not known.
+func (ix *words) spaceCost(a, b string) float64 {
+	x, okX := ix.known[a]
+	y, okY := ix.known[b]
+	if !okX || !okY {
+		return math.Inf(1)
 	}
 	u, v := &ix.vocab[x], &ix.vocab[y]
 	cost := misplacedSpace - float64(min(u.prior, v.prior))
 	if ix.hasBigram(u.stem, v.stem) {
 		cost -= bigramBonus
 	}
-	return a, b, cost
+	return cost
 }
 
 // hasBigram tells whether some phrasing has the stems a and b beside each other.

@@ -138,7 +138,7 @@ func foldASCII(r rune) rune {
 	return r
 }
 
-// foldRune puts what one character of s is spelt with, if anything.
+// foldRune calls put with what the one character in s is folded to, if anything.
 func foldRune(s string, latin bool, put func(rune)) {
 	var buf [64]byte
 	for _, r := range string(norm.NFKD.AppendString(buf[:0], s)) {
@@ -146,11 +146,11 @@ func foldRune(s string, latin bool, put func(rune)) {
 		case r < utf8.RuneSelf:
 			put(foldASCII(r))
 		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) || invisible(r) || r == zeroWidthJoiner:
-		case r == '’' || r == '‘' || r == 'ʼ' || r == '´' || r == '′' || r == '‛':
+		case strings.ContainsRune("’‘ʼ´′‛", r):
 			put('\'')
-		case r == '“' || r == '”' || r == '„' || r == '″' || r == '«' || r == '»':
+		case strings.ContainsRune("“”„″«»", r):
 			put('"')
-		case r == '‐' || r == '‑' || r == '‒' || r == '–' || r == '—' || r == '―' || r == '−':
+		case strings.ContainsRune("‐‑‒–—―−", r):
 			put('-')
 		case r == '…':
 			put('.')

@@ -115,6 +115,44 @@ const (
 	leftOut   = 4 // phrasings of an entry that stays
 )
 
+// trial is a question, the id of the document that is right, or "", and its kind.
+type trial struct{ text, right, kind string }
+
+// askedOf are the phrasings of a document without its title, which is last.
+func askedOf(base *knowledge.Base, d match.Document) []string {
+	x, _ := base.Entry(d.ID)
+	return d.Phrasings[:len(x.AskedAs())]
+}
+
+// holdOut takes phrasings out of a document, and gives them as trials: of a new one all
+// but three, of one whose fold is out a few, of another none.
+func holdOut(rng *rand.Rand, base *knowledge.Base, d match.Document, isNew, out bool) (match.Document, []trial) {
+	var held []trial
+	asked := askedOf(base, d)
+	switch {
+	case isNew:
+		for _, p := range some(rng, asked[3:], 10) {
+			held = append(held, trial{p, d.ID, "new"})
+		}
+		d.Phrasings = append(slices.Clone(asked[:3]), d.Phrasings[len(asked):]...)
+	case out:
+		x, _ := base.Entry(d.ID)
+		kind := string(x.Route)
+		switch x.Route {
+		case knowledge.Answered:
+			kind = "old"
+		case knowledge.Urgent, knowledge.Private:
+			kind = "lane"
+		}
+		left := some(rng, asked, leftOut)
+		for _, p := range left {
+			held = append(held, trial{p, d.ID, kind})
+		}
+		d.Phrasings = slices.DeleteFunc(slices.Clone(d.Phrasings), func(p string) bool { return slices.Contains(left, p) })
+	}
+	return d, held
+}
+
 func simulate(ctx context.Context, base *knowledge.Base, topics map[string]*topic, out func(id string) bool, e *encoder.Encoder) ([]match.Trial, error) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	shuffle := func(s []string) { rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] }) }
@@ -150,48 +188,31 @@ func simulate(ctx context.Context, base *knowledge.Base, topics map[string]*topi
 		gone := like.nearest(cut, func(id string) bool { return slices.Contains(es, id) && !slices.Contains(cut, id) })
 		absent := like.nearest(add, func(id string) bool { return topics[id] != nil && !slices.Contains(add, id) })
 		var docs []match.Document
-		type q struct{ text, right, kind string }
-		var qs []q
+		var qs []trial
 		for _, d := range base.Documents() {
-			x, _ := base.Entry(d.ID)
-			titled := len(d.Phrasings) - len(x.AskedAs()) // a title at the end
-			asked := d.Phrasings[:len(d.Phrasings)-titled]
-			switch {
-			case slices.Contains(gone, d.ID):
-				for _, p := range some(rng, asked, 8) {
-					qs = append(qs, q{p, "", "absent"})
+			if slices.Contains(gone, d.ID) {
+				for _, p := range some(rng, askedOf(base, d), 8) {
+					qs = append(qs, trial{p, "", "absent"})
 				}
 				continue
-			case slices.Contains(cut, d.ID):
-				for _, p := range some(rng, asked[3:], 10) {
-					qs = append(qs, q{p, d.ID, "new"})
-				}
-				d.Phrasings = append(slices.Clone(asked[:3]), d.Phrasings[len(asked):]...)
-			case out(d.ID):
-				kind := string(x.Route)
-				switch x.Route {
-				case knowledge.Answered:
-					kind = "old"
-				case knowledge.Urgent, knowledge.Private:
-					kind = "lane"
-				}
-				left := some(rng, asked, leftOut)
-				for _, p := range left {
-					qs = append(qs, q{p, d.ID, kind})
-				}
-				d.Phrasings = slices.DeleteFunc(slices.Clone(d.Phrasings), func(p string) bool { return slices.Contains(left, p) })
 			}
-			docs = append(docs, d)
+			if _, ok := base.Entry(d.ID); !ok { // what is harmless
+				docs = append(docs, d)
+				continue
+			}
+			var held []trial
+			d, held = holdOut(rng, base, d, slices.Contains(cut, d.ID), out(d.ID))
+			docs, qs = append(docs, d), append(qs, held...)
 		}
 		for _, id := range add {
 			docs = append(docs, match.Document{ID: id, Phrasings: topics[id].few, Covered: true})
 			for _, p := range topics[id].other {
-				qs = append(qs, q{p, id, "topic"})
+				qs = append(qs, trial{p, id, "topic"})
 			}
 		}
 		for _, id := range absent {
 			for _, p := range some(rng, topics[id].other, 4) {
-				qs = append(qs, q{p, "", "no topic"})
+				qs = append(qs, trial{p, "", "no topic"})
 			}
 		}
 		ix, err := match.Build(docs, base.Lexicon()).Fit(ctx)
