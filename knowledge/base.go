@@ -21,7 +21,7 @@ type Fact struct{ ID, Concept, Words string }
 
 // Base is what is served of a folder. It never changes.
 type Base struct {
-	byPhrasing map[string]*Entry // of what is asked, word for word; lanes left out
+	byPhrasing map[string]*Entry // by exact phrasing; see AskedExactly
 	entries    []*Entry          // sorted by id
 	byID       map[string]*Entry
 	sources    map[string]*source
@@ -33,7 +33,7 @@ type Base struct {
 	lanes      *laneIndex
 	cues       map[string]*laneCues // by lane
 	lists      map[string][]string  // of words, for cues
-	harmless   map[string][]string  // by file, what is said that is no lane's
+	harmless   map[string][]string  // by file, examples of what is no emergency
 	warnings   Problems
 	hash       string
 	index      func() *match.Index
@@ -104,17 +104,17 @@ func (b *Base) with(ix *match.Index) *Base {
 // slugTitle is the last part of an id as words.
 func slugTitle(id string) string { return strings.ReplaceAll(path.Base(id), "-", " ") }
 
-// AskedExactly is the entry of which a text is a way of asking, word for word, lanes left
-// out. What comms have taught is found again at once in the same words, however many more
-// ways of asking another entry has. Of an answer and a question for comms it is the answer;
-// of two others that are asked in the same words it is neither.
+// AskedExactly returns the entry that has a text as a phrasing, word for word; lanes are
+// left out. So what comms have taught is found at once in the same words, however many
+// phrasings another entry has. Where an answer and a question for comms share a phrasing,
+// it is the answer; where two others do, it is neither.
 func (b *Base) AskedExactly(said string) (*Entry, bool) {
 	e := b.byPhrasing[exactForm(said)]
 	return e, e != nil
 }
 
-// byExactPhrasing are the entries by what is asked, word for word, with nil where that does not
-// tell which is meant.
+// byExactPhrasing maps phrasings to their entries, and those that more than one entry has
+// to nil: see AskedExactly.
 func byExactPhrasing(entries []*Entry) map[string]*Entry {
 	forms := map[string]*Entry{}
 	for _, e := range entries {

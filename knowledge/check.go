@@ -36,7 +36,7 @@ const (
 	nearGrams = 0.85 // Dice
 )
 
-// Check warns of what reads badly or will match badly.
+// Check warns of texts that are hard to read and of entries that are hard to find.
 func (b *Base) Check(now time.Time) Problems {
 	var problems Problems
 	var asked []phrasing
@@ -72,9 +72,9 @@ func (b *Base) Check(now time.Time) Problems {
 	return problems.sort()
 }
 
-// CheckFound warns of phrasings that do not find their own entry: that a lane or
-// another entry takes, and of entries that most of their phrasings do not find. It asks
-// all of them, which takes some seconds; b is fitted.
+// CheckFound warns of phrasings that find a lane or another entry in place of their own,
+// and of entries that most of their phrasings do not find. It ranks all phrasings, which
+// takes some seconds. b has to be fitted.
 func (b *Base) CheckFound() Problems {
 	var asked []phrasing
 	for _, e := range b.entries {
@@ -110,7 +110,7 @@ func (b *Base) CheckFound() Problems {
 	return problems.sort()
 }
 
-// takenBy is the lane or the other entry that takes a phrasing, or "".
+// takenBy returns the lane or the other entry that a phrasing finds, or "".
 func (b *Base) takenBy(ix *match.Index, x phrasing) string {
 	if lane, _ := b.Cue(x.text); lane != nil && lane.ID != x.entry {
 		return lane.ID
@@ -290,8 +290,8 @@ func truncate(s string) string {
 	return s
 }
 
-// nearCopies calls yield for each text of a and text of b that are near
-// copies, until it says to leave that text of b.
+// nearCopies calls yield for each pair of near copies, a text of a and one of b. Where
+// yield returns false, it goes on with the next text of b.
 func nearCopies(a, b []string, yield func(i, j int) bool) {
 	split := func(texts []string) (words, grams [][]string) {
 		for _, t := range texts {
@@ -331,8 +331,8 @@ next:
 	}
 }
 
-// similarityJoin finds pairs of sets that share enough (Jaccard). Sets have their rare
-// members first: two sets that share enough have one of their first in common.
+// similarityJoin finds the pairs of sets with a Jaccard similarity of at least share, by
+// prefix filtering: with the rare members first, two similar sets share one of their first.
 type similarityJoin struct {
 	a, b  [][]int32
 	share float64
@@ -372,12 +372,12 @@ func newSimilarityJoin(a, b [][]string, share float64) *similarityJoin {
 	return x
 }
 
-// prefixLength is how many of n members another set must share one of.
+// prefixLength is how many of the first of n members a similar set must share one of.
 func (x *similarityJoin) prefixLength(n int) int {
 	return n - int(math.Ceil(x.share*float64(n)-1e-9)) + min(1, n)
 }
 
-// similar yields the sets of a that are like a set of b.
+// similar yields the sets of a that are similar to set j of b.
 func (x *similarityJoin) similar(j int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		b := x.b[j]
@@ -402,7 +402,7 @@ func (x *similarityJoin) similarEnough(shared, both int) bool {
 	return float64(shared) >= x.share*float64(both-shared)-1e-9
 }
 
-// intersection counts what two sorted sets have in common.
+// intersection counts the common members of two sorted sets.
 func intersection(a, b []int32) (n int) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		switch {

@@ -17,8 +17,8 @@ var laneOrder = []string{
 	"speaking-up", "legal-discipline", "election", "patient-identifiable",
 }
 
-// laneRank orders lanes, the first the least. Of the parts of one lane a private
-// one comes first: what may be about the asker is not passed on.
+// laneRank is the lane's place in the order of precedence, from 0. Of the parts of one
+// lane a private one goes first: what may be about the asker is not passed on.
 func laneRank(e *Entry) int {
 	rank := slices.IndexFunc(laneOrder, func(name string) bool { return strings.HasPrefix(e.Lane(), name) })
 	if rank < 0 {
@@ -31,8 +31,8 @@ func laneRank(e *Entry) int {
 	return rank
 }
 
-// A lane's .cues file, and the lists that all of them use, are read aloud by the people
-// who look after them: these are the most of them that there may be.
+// People have to be able to read a lane's .cues file and the lists whole: these limits
+// keep them short.
 const (
 	cuesSuffix = ".cues"
 	maxCues    = 25     // of one lane
@@ -42,7 +42,7 @@ const (
 	maxLane    = 20_000 // bytes of a text in which cues are looked for
 )
 
-// The beginnings of a line that is no cue.
+// The beginnings of the lines that are no cues.
 const (
 	exclusionMark = "not:"
 	mustMark      = "must:"
@@ -56,7 +56,7 @@ type cue struct {
 	steps []cueStep
 }
 
-// cueStep is what stands next: one of some phrases, after a gap or at once.
+// cueStep is the next part of a cue: one of some phrases, after a gap or directly.
 type cueStep struct {
 	gap          bool
 	alternatives [][]cueWord
@@ -64,10 +64,10 @@ type cueStep struct {
 
 type cueWord struct {
 	text   string
-	prefix bool // any ending
+	prefix bool // text is only the beginning of the word
 }
 
-// Example is a sentence of a .cues file that has to meet the lane, or must not.
+// Example is a sentence of a .cues file that must meet the lane, or must not.
 type Example struct {
 	Lane string // the entry's id
 	Text string
@@ -239,7 +239,7 @@ func cueWords(phrase string, r *text.Reader) (words []cueWord, err error) {
 	return words, nil
 }
 
-// laneIndex finds cues by their first words.
+// laneIndex finds the cues of all lanes by their first word.
 type laneIndex struct {
 	cues        []cue // by precedence of their lanes, then longest first
 	exclusions  map[*Entry][]cue
@@ -333,7 +333,7 @@ func (x *laneIndex) try(n int32, words []text.Word, sentences [][]text.Word, bes
 	}
 }
 
-// vetoed tells whether a text meets one of a lane's lines that begin with "not:".
+// vetoed reports whether a text matches one of the lane's lines that begin with "not:".
 func (x *laneIndex) vetoed(lane *Entry, sentences [][]text.Word) bool {
 	return slices.ContainsFunc(x.exclusions[lane], func(c cue) bool {
 		return slices.ContainsFunc(sentences, func(words []text.Word) bool {
@@ -347,7 +347,7 @@ func (x *laneIndex) vetoed(lane *Entry, sentences [][]text.Word) bool {
 	})
 }
 
-// matches tells whether steps are met from the first of the words on.
+// matches reports whether steps match the beginning of words.
 func matches(steps []cueStep, words []text.Word) bool {
 	if len(steps) == 0 {
 		return true

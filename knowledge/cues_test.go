@@ -127,7 +127,7 @@ func TestCuesThatCannotBeUsed(t *testing.T) {
 	}
 	f = folder("a")
 	f["faq/a/b.md"] = &fstest.MapFile{Data: []byte("# T\n\nB.\n\n## Asked as\n- b\n\n## Cues\n- old\n")}
-	if _, err := Load(f); err == nil || !strings.Contains(err.Error(), "cues stand in a file of their own now, b.cues") {
+	if _, err := Load(f); err == nil || !strings.Contains(err.Error(), "cues are in a file of their own now, b.cues") {
 		t.Errorf("a section of before: %v", err)
 	}
 }

@@ -29,8 +29,8 @@ const (
 
 var routes = []Route{Comms, Urgent, Private, Elsewhere, SmallTalk}
 
-// Entry is one file of the folder. Those of a [Base] have their template
-// values filled in; those of [Base.Draft] stand as they were written.
+// Entry is one file of the folder. The entries of a [Base] have their template values
+// filled in; those of [Base.Draft] are as they were written.
 type Entry struct {
 	ID          string // the path below faq/ without .md, for ever
 	Title       string
@@ -73,11 +73,11 @@ var (
 	hashPattern = regexp.MustCompile(`^(#+)\s*(.*?)(?:\s+#+)?\s*$`)
 )
 
-// renamedTopics are the topics that were called open-… before the first release.
+// renamedTopics are those that were called open-… before the first release.
 var renamedTopics = []string{"accounts", "colleagues", "guide", "money", "patients", "platforms", "policy", "self"}
 
-// currentID gives the id that an entry has now: the entries of some topics began
-// with open- before the first release, and that id still means them.
+// currentID returns the current id of an entry: that without open- for the topics that
+// were renamed before the first release.
 func currentID(id string) string {
 	topic, slug, ok := strings.Cut(id, "/")
 	if now, was := strings.CutPrefix(topic, "open-"); ok && was && slices.Contains(renamedTopics, now) {
@@ -86,14 +86,14 @@ func currentID(id string) string {
 	return id
 }
 
-// position is a place in a file.
+// position is a line and a column of a file, both from 1.
 type position struct{ line, column int }
 
-// location is a place in one of several files of several folders.
+// location is a position in a file of one of several folders.
 type location struct {
 	path  string
 	at    position
-	layer *layer // nil: of the embedded folder, standing in for a broken file
+	layer *layer // nil: the embedded folder, which replaces a broken file
 }
 
 // source is an entry as its file has it, with the places that later checks
@@ -106,7 +106,7 @@ type source struct {
 	bodyAt    position // first line of the body's text
 	sinceAt   position
 	layer     *layer
-	over      *source // what it was laid over, or nil
+	over      *source // the entry that it overlays, or nil
 	phrasings []location
 	asked     []location
 	see       []position
@@ -202,7 +202,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		case level == 1 && !titled:
 			titled = true
 			s.Title, s.titleAt = name, position{i + 1, 3}
-			p.add(place, "the title stands below a section: put it first")
+			p.add(place, "the title is below a section: put it first")
 		case level == 1:
 			p.add(place, "a second title: an entry has one line that starts with a single #")
 		}
@@ -225,7 +225,7 @@ func (s *source) sections(p *reporter, lines []string, first int) {
 		p.add(top, "no title: the first line of the text is # and the title")
 	}
 	if s.Body == "" && !s.Retired && titled {
-		p.add(position{s.titleAt.line, 1}, "no body: the answer stands below the title")
+		p.add(position{s.titleAt.line, 1}, "no body: write the answer below the title")
 	}
 	if len(s.Phrasings) == 0 {
 		p.add(cmp.Or(seen[secAsked], top), "no phrasing: list under \"## Asked as\" how people ask")
@@ -256,7 +256,7 @@ func (s *source) addSection(p *reporter, section string, text []string, start in
 		s.Phrasings = append(s.Phrasings, items...)
 		s.phrasings = append(s.phrasings, mapSlice(places, func(a position) location { return location{p.path, a, s.layer} })...)
 	case secCues:
-		p.add(position{start, 1}, "cues stand in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
+		p.add(position{start, 1}, "cues are in a file of their own now, %s%s: %s", path.Base(s.ID), cuesSuffix, cueForm)
 	case secSee:
 		s.seeAlso(p, text, start)
 	}
@@ -294,7 +294,7 @@ func (p *reporter) parseAsked(data []byte, l *layer) (phrasings []string, places
 	return phrasings, places
 }
 
-// unreadable reports what staff would read raw: comments, HTML and tables.
+// unreadable reports Markdown that chats show raw: comments, HTML and tables.
 func (p *reporter) unreadable(text string, start position) {
 	line := func(n ast.Node) int {
 		for ; n != nil; n = n.Parent() {
@@ -408,7 +408,7 @@ func (p *reporter) bullets(text []string, start int, section string) (items []st
 	return items, places
 }
 
-// clean drops what a file of text has no use for.
+// clean removes control characters, byte order marks and invalid UTF-8.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || r == '\ufeff' || r != '\n' && r != '\t' && unicode.IsControl(r) {
@@ -437,7 +437,7 @@ func trimBlank(lines []string) (string, int) {
 	return strings.TrimRightFunc(strings.Join(lines[lead:last], "\n"), unicode.IsSpace), lead
 }
 
-// fold makes phrasings comparable: they are the same when these are.
+// fold normalises a phrasing for comparison: case and outer spaces do not matter.
 func fold(s string) string { return strings.ToLower(strings.ToUpper(strings.TrimSpace(s))) }
 
 func mapSlice[T, U any](in []T, f func(T) U) []U {

@@ -19,8 +19,9 @@ import (
 	"canteen/knowledge/match/encoder"
 )
 
-// What the embedded folder's fit gives, made by `go generate ./knowledge`: its start
-// takes half a second instead of half a minute.
+// The fitted model of the embedded folder and the vectors of its texts, made by
+// `go generate ./knowledge`. With them a start takes half a second instead of half a
+// minute.
 //
 //go:generate go run ./generate
 var (
@@ -37,9 +38,9 @@ type Fitting struct {
 	Log     *slog.Logger     // nil: none
 }
 
-// Documents are the entries as match sees them, sorted by id, and what is harmless. A title is one more
-// way to ask for an entry, and where there are few others it counts for much; a
-// lane's says how we help, not what has happened.
+// Documents are the entries as package match has them, sorted by id, and the harmless
+// examples. A title is one more phrasing, which matters where there are few; that of a
+// lane is left out, since it says how we help and not what has happened.
 func (b *Base) Documents() []match.Document {
 	docs := mapSlice(b.entries, func(e *Entry) match.Document {
 		d := match.Document{ID: e.ID, Phrasings: e.AskedAs(), Covered: e.Route == Answered || e.Route == SmallTalk, Lane: e.Lane() != ""}
@@ -79,9 +80,9 @@ func plainAnswer(body string) string {
 
 var spaces = regexp.MustCompile(`\s+`)
 
-// Fit returns the same Base with a fitted index, which ranks by meaning too where
-// there is an encoder. What is kept of the same folder is used instead of fitting
-// anew: it gives the same. The error is ctx's.
+// Fit returns the same Base with a fitted index, which ranks by meaning too where there
+// is an encoder. A model that was kept of the same folder is used instead of fitting
+// again, with the same result. The error is ctx's.
 func (b *Base) Fit(ctx context.Context, f Fitting) (*Base, error) {
 	ix := b.Index()
 	if ix.Amended() {
@@ -108,8 +109,8 @@ func (b *Base) Fit(ctx context.Context, f Fitting) (*Base, error) {
 	return b.with(ix), nil
 }
 
-// amend returns the same Base with an index that ranks by the words of another one's:
-// good enough until it is fitted, and ready at once.
+// amend returns the same Base with an index amended from another Base's: it is ready at
+// once, and used until the fitted one is.
 func (b *Base) amend(ctx context.Context, was *Base, f Fitting) (*Base, error) {
 	ix, err := was.Index().Amend(ctx, b.Documents(), f.vectors())
 	if err != nil {
@@ -133,7 +134,7 @@ const (
 	vectorsFile = "vectors"
 )
 
-// restore gives an index the model that was kept of it; nil where there is none.
+// restore returns the fitted index from a kept model; nil where none is of this folder.
 func (f Fitting) restore(b *Base, ix *match.Index) *match.Index {
 	key := b.key()
 	models := [][]byte{fittedModel}
@@ -172,7 +173,7 @@ func (f Fitting) read(name string) ([]byte, error) {
 	return data, err
 }
 
-// save writes what was fitted for the next start, unless the program has it.
+// save writes the model and the vectors for the next start, unless they are kept already.
 func (f Fitting) save(b *Base) {
 	if f.Cache == "" || !b.Index().Fitted() || f.saved(b) {
 		return
@@ -182,7 +183,7 @@ func (f Fitting) save(b *Base) {
 	}
 }
 
-// saved tells whether a model of b is kept already.
+// saved reports whether a model of b is kept already.
 func (f Fitting) saved(b *Base) bool {
 	data, _ := f.read(modelFile) // what cannot be read is not kept
 	for _, m := range [][]byte{fittedModel, data} {
@@ -230,7 +231,7 @@ func (f Fitting) countUnencoded(b *Base, limit int) int {
 	return n
 }
 
-// Fitted fits a Base, with no use of what is kept but the vectors, and gives its model
+// Fitted fits a Base without using a kept model, only the vectors, and returns its model
 // and vectors: see package generate.
 func (b *Base) Fitted(ctx context.Context, e *encoder.Encoder) (model, vectors []byte, err error) {
 	f := Fitting{Encoder: e}

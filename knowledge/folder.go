@@ -22,15 +22,15 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// ErrReadOnly means that there is nowhere to save an entry: offer the file
-// ([Format]) instead.
+// ErrReadOnly means that an entry cannot be saved anywhere. Offer the file ([Format])
+// instead.
 var ErrReadOnly = errors.New("the knowledge folder cannot be written")
 
 const (
-	// quietTime is how long a folder must be quiet before it is read: editors
+	// quietTime is how long a folder must be unchanged before it is read: editors
 	// and ConfigMaps change a file in several steps.
 	quietTime = 100 * time.Millisecond
-	// maxQuietWait ends the wait for quiet when changes keep coming.
+	// maxQuietWait bounds that wait while changes keep coming.
 	maxQuietWait = time.Second
 	// pollInterval is how often the folder is read without an event: shared volumes
 	// do not report what another machine wrote.
@@ -77,8 +77,8 @@ type Config struct {
 }
 
 // Open reads a folder and watches it until ctx ends. It returns as soon as
-// questions can be answered; the fitted index follows. A broken overlay directory does not keep it from opening: its
-// problems are logged and kept.
+// questions can be answered; the fitted index follows. A broken overlay directory does not
+// stop it: its problems are logged, and returned by Problems.
 func Open(ctx context.Context, c Config) (*Folder, error) {
 	return newFolder(c).open(ctx)
 }
@@ -129,11 +129,11 @@ func (f *Folder) open(ctx context.Context) (*Folder, error) {
 	return f, nil
 }
 
-// Base is the last good folder, with the best index that there is.
+// Base is the last good state of the folder, with the best index so far.
 func (f *Folder) Base() *Base { return f.now.Load().base }
 
-// Problems are what is wrong with the folder as it is now: in the place of each bad
-// file its last good version is served.
+// Problems are those of the folder as it is now. The last good version of each bad file
+// is served.
 func (f *Folder) Problems() Problems { return slices.Clone(f.now.Load().problems) }
 
 // Changed returns a channel that is closed at the next change of Base, of its
@@ -176,7 +176,7 @@ func (f *Folder) publish(s *state) {
 	f.changed = make(chan struct{})
 }
 
-// layers are the folders as they are on disk now.
+// layers reads the folders from disk.
 func (f *Folder) layers() []*layer {
 	if len(f.dirs) == 0 {
 		layers := []*layer{readLayer(f.shipped, true)}
@@ -223,9 +223,9 @@ func (f *Folder) reload(ctx context.Context) {
 	f.swapIn(ctx, was, &state{base: b, problems: problems, read: read})
 }
 
-// swapIn swaps a state in. The first one is fitted before it is served, since nobody is
-// to get an answer that a fitted model would not give. Those after it rank by the words
-// of the one before and the meaning of what is new until their own model is ready.
+// swapIn takes a state into service. The first one is fitted before that, so that nobody
+// gets an answer that the fitted model would not give. Each later one has an amended index
+// at once (see match.Index.Amend), and its own when that is fitted in the background.
 func (f *Folder) swapIn(ctx context.Context, was, next *state) {
 	next.fitErr = was.fitErr
 	switch {
@@ -275,11 +275,12 @@ func (f *Folder) swapIn(ctx context.Context, was, next *state) {
 	})
 }
 
-// manyUnencoded take too long to encode for nobody to be answered meanwhile.
+// manyUnencoded texts take so long to encode that questions are answered by words alone
+// meanwhile.
 const manyUnencoded = 2000
 
-// fitFirst fits the first Base. Where very much has to be encoded, it is by its words
-// alone, and its meaning follows.
+// fitFirst fits the first Base; by words alone where manyUnencoded texts are not encoded
+// yet.
 func (f *Folder) fitFirst(ctx context.Context, b *Base) (*Base, error) {
 	fitting := f.fitting
 	if fitting.Encoder != nil && fitting.countUnencoded(b, manyUnencoded) == manyUnencoded {
@@ -296,8 +297,7 @@ func (f *Folder) fitFirst(ctx context.Context, b *Base) (*Base, error) {
 	return fitted, nil
 }
 
-// amendNext gives a Base that follows another one an index that is good enough until its
-// own is fitted.
+// amendNext returns b with an index amended from that of was, until its own is fitted.
 func (f *Folder) amendNext(ctx context.Context, b, was *Base) (*Base, error) {
 	amended, err := b.amend(ctx, was, f.fitting)
 	if err != nil {
@@ -369,8 +369,8 @@ func (f *Folder) AddHarmless(ctx context.Context, lane, from, sentence string) e
 	})
 }
 
-// Preview is the folder as [Folder.Save] of an entry would make it, good enough to see
-// what it would answer: nothing is written. It refuses as Save does.
+// Preview returns the folder as [Folder.Save] of an entry would make it, with an amended
+// index, to see what it would answer. Nothing is written. It refuses as Save does.
 func (f *Folder) Preview(ctx context.Context, e Entry) (*Base, error) {
 	f.loading.Lock()
 	d, err := f.draft(ctx, e.ID, entrySuffix, func([]byte) []byte { return f.Format(e) })
@@ -387,13 +387,13 @@ type draft struct {
 	dir      string
 	file     string // below dir
 	data     []byte
-	base     *Base // nil: all that was to be done is done already
+	base     *Base // nil: nothing is left to do, the file is like this already
 	problems Problems
 	layers   []*layer
 }
 
-// draft makes a file of the entry with that id of what it was, which may be nil. The
-// caller holds f.loading.
+// draft changes one file of the entry with that id; was is its content, nil where it is
+// not there. The caller holds f.loading.
 func (f *Folder) draft(ctx context.Context, id, suffix string, change func(was []byte) []byte) (draft, error) {
 	d := draft{was: f.now.Load(), dir: f.overlay, file: "faq/" + id + suffix}
 	if len(f.dirs) > 0 {
@@ -430,7 +430,7 @@ func (f *Folder) draft(ctx context.Context, id, suffix string, change func(was [
 	return d, nil
 }
 
-// write makes a file of the entry with that id of what it was, which may be nil.
+// write changes one file of the entry with that id, as draft does, and serves the result.
 func (f *Folder) write(ctx context.Context, id, suffix string, change func(was []byte) []byte) error {
 	f.loading.Lock()
 	defer f.loading.Unlock()
@@ -441,7 +441,7 @@ func (f *Folder) write(ctx context.Context, id, suffix string, change func(was [
 	if d.dir == "" {
 		return ErrReadOnly
 	}
-	// From here on it is finished, whoever still waits: their next try finds it.
+	// From here on ctx no longer stops it: a caller who has gone finds it at their next try.
 	if err := writeFile(filepath.Join(d.dir, filepath.FromSlash(d.file)), d.data); err != nil {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 			return fmt.Errorf("save %s: %w", id, ErrReadOnly)

@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// Format is the file of an entry. What it gives is read back as the same
-// entry, but for spaces at the ends and control characters, and for lines of
-// the text that would pass as headings: these get a backslash, which Markdown
-// does not show.
+// Format returns the file of an entry. It is read back as the same entry, except that
+// outer spaces and control characters go, and that lines of the text that would be read as
+// headings get a backslash, which Markdown does not show.
 func Format(e Entry) []byte {
 	return format(e, slugTitle)
 }

@@ -37,7 +37,7 @@ const (
 // layer is the raw content of one folder.
 type layer struct {
 	dir      string            // what problems print before the names
-	files    map[string][]byte // nil: there, and cannot be read
+	files    map[string][]byte // nil: the file cannot be read
 	problems Problems
 	missing  bool // the folder itself cannot be read, or has no entry where it must
 	unread   bool // a folder in it cannot be read
@@ -110,7 +110,7 @@ func (l *layer) walk(fsys fs.FS, dir string, above []fs.FileInfo) {
 		return
 	}
 	if err == nil && (len(above) > maxDepth || slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, here) })) {
-		l.problem(dir, "this folder contains itself, or lies too deep")
+		l.problem(dir, "this folder contains itself, or is nested too deeply")
 		return
 	}
 	var items []fs.DirEntry
@@ -146,14 +146,14 @@ func (l *layer) walk(fsys fs.FS, dir string, above []fs.FileInfo) {
 	}
 }
 
-// hidden tells the files that are nobody's text: hidden ones, an editor's copies,
+// hidden reports whether a file is left out silently: hidden files, an editor's copies,
 // and what file managers leave behind.
 func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, "#") ||
 		strings.EqualFold(name, "thumbs.db") || strings.EqualFold(name, "desktop.ini")
 }
 
-// strayReason says why a file has no place in the folder, or "".
+// strayReason says why a file does not belong in the folder, or "".
 func strayReason(name string) string {
 	base := path.Base(name)
 	ext := path.Ext(base)
@@ -181,7 +181,7 @@ func strayReason(name string) string {
 	return "the name does not end in .md"
 }
 
-// isCopyName tells the names that sync programs, file managers, editors and version
+// isCopyName recognises the names that sync programs, file managers, editors and version
 // control give to copies: OneDrive and Windows "x - Copy.md", "x (1).md", Dropbox
 // "x (Jo's conflicted copy 2026-11-26).md", Syncthing "x.sync-conflict-20261126-…",
 // git "x.md.orig", "x.LOCAL.md".
@@ -195,7 +195,7 @@ func isCopyName(base string) bool {
 	return false
 }
 
-// warnOutsideFAQ warns of entries that lie beside faq/ and are never found there.
+// warnOutsideFAQ reports entries outside faq/, where they are never found.
 func (l *layer) warnOutsideFAQ(fsys fs.FS) {
 	items, err := fs.ReadDir(fsys, ".")
 	if err != nil {
@@ -254,7 +254,7 @@ func (l *layer) read(fsys fs.FS, name string, optional bool) {
 	l.files[name] = data
 }
 
-// withoutPath is an error without the path, which problems print already.
+// withoutPath is an error without its path, which problems print already.
 func withoutPath(err error) error {
 	if err == nil {
 		return errors.New("it is not a folder")
@@ -265,7 +265,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-// hash tells contents apart.
+// hash differs where the layers' contents or problems do.
 func hash(layers []*layer) string {
 	digest := sha256.New()
 	for _, l := range layers {

@@ -21,9 +21,9 @@ import (
 // key), wording/ (file by file), facts.tsv (added) and lexicon.yaml (whole) take
 // precedence too.
 //
-// A bad file spoils nothing but itself: in its place stands the embedded one of the
-// same name, if there is one. The error is of type [Problems] and has all that is
-// wrong; the Base is nil only where there is nothing to serve.
+// A bad file does not affect the others: the embedded file of the same name replaces it,
+// if there is one. The error is of type [Problems] and lists all of them; the Base is nil
+// only where there is nothing to serve.
 func Load(fsys fs.FS, overlays ...fs.FS) (*Base, error) {
 	layers := []*layer{readLayer(fsys, true)}
 	for _, f := range overlays {
@@ -36,9 +36,9 @@ func Load(fsys fs.FS, overlays ...fs.FS) (*Base, error) {
 	return b, nil
 }
 
-// assemble makes a Base of the layers. In the place of a bad file stands what the
-// last Base had of it, or else the embedded one. It gives nil, and why, when a whole
-// folder cannot be read.
+// assemble makes a Base of the layers. A bad file is replaced by the last Base's version
+// of it, or else by the embedded one. It returns nil and the reasons when a whole folder
+// cannot be read.
 func assemble(layers []*layer, last *Base) (*Base, Problems) {
 	var problems Problems
 	for _, l := range layers {
@@ -96,7 +96,7 @@ type assembly struct {
 	broken   map[string]bool // ids of the entries that cannot be served as they are
 }
 
-// record notes the problems of a file, and tells whether it can be used.
+// record adds the problems of a file to the list, and reports whether it can be used.
 func (a *assembly) record(p *reporter) bool {
 	a.problems = append(a.problems, p.problems...)
 	failures, _ := p.problems.split()
@@ -145,8 +145,9 @@ func (a *assembly) readEntries(l *layer) {
 	}
 }
 
-// replaceBroken puts in the place of each broken entry its last good version, or else that of
-// an earlier folder, or the embedded one, and joins again without a word.
+// replaceBroken replaces each broken entry by its last good version, or else by that of an
+// earlier folder or the embedded one. Then it builds the entries again, without reporting
+// the same problems twice.
 func (a *assembly) replaceBroken() {
 	for id := range a.broken {
 		was := a.fallback(id)
@@ -200,7 +201,7 @@ func (a *assembly) readTopic(l *layer, name, topic string) {
 	}
 }
 
-// isHarmless tells the files of what is no lane's, though it may sound so:
+// isHarmless reports whether a file has examples of what is no emergency:
 // faq/lanes/_….asked.
 func isHarmless(id string) bool { return strings.HasPrefix(id, "lanes/_") }
 
@@ -235,8 +236,8 @@ func (a *assembly) readAsked(l *layer) {
 	}
 }
 
-// buildEntries makes the checks that need all entries, and the entries themselves: with their
-// template values filled in, and without what is there twice.
+// buildEntries makes the checks that need all entries, then the entries themselves, with
+// their template values filled in and without duplicate phrasings.
 func (a *assembly) buildEntries() {
 	a.entries, a.byID = nil, map[string]*Entry{}
 	values := a.local.values()
@@ -285,8 +286,8 @@ func (a *assembly) buildEntries() {
 	}
 }
 
-// isSyncCopy tells the entries that a sync program made when two people saved
-// (old-photos-LAPTOP7.md): their id begins with another's, and they say the same.
+// isSyncCopy reports whether a sync program made an entry when two people saved
+// (old-photos-LAPTOP7.md): its id begins with another's, and it has the same phrasings.
 func (a *assembly) isSyncCopy(id string) bool {
 	s := a.sources[id]
 	for k := len(id) - 1; k > 0; k-- {
@@ -314,9 +315,9 @@ func (a *assembly) isSyncCopy(id string) bool {
 	return false
 }
 
-// owners reports the phrasings that stand in two places, and tells whose each one is:
-// that of an answer before that of a question for comms, which is no problem; else that
-// of the later folder, or of the first entry in the same folder.
+// owners reports duplicate phrasings, and returns whether a phrasing belongs to an entry.
+// Of an answer and a question for comms it belongs to the answer, which is no problem;
+// else to the entry of the later folder, or to the first one in the same folder.
 func (a *assembly) owners(ids []string) (mine func(id, text string) bool) {
 	owner := map[string]phrasing{}
 	report := func(x phrasing, format string, args ...any) {
@@ -357,7 +358,7 @@ func (a *assembly) owners(ids []string) (mine func(id, text string) bool) {
 	}
 }
 
-// later tells whether l was laid over m.
+// later reports whether l overlays m.
 func (a *assembly) later(l, m *layer) bool {
 	return slices.Index(a.layers, l) > slices.Index(a.layers, m)
 }

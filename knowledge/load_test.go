@@ -230,7 +230,7 @@ func TestLinks(t *testing.T) {
 	must(t, os.Symlink("nowhere", filepath.Join(real, "dangling.md")))
 	_, err := Load(Dir(dir))
 	want := filepath.Join(dir, "faq/a/dangling.md") + ":1:1: cannot be read: no such file or directory\n" +
-		filepath.Join(dir, "faq/a/loop") + ":1:1: this folder contains itself, or lies too deep"
+		filepath.Join(dir, "faq/a/loop") + ":1:1: this folder contains itself, or is nested too deeply"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

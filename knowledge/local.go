@@ -210,8 +210,8 @@ func (b *Base) Unset() []string {
 	return sortedKeys(used)
 }
 
-// readLocal lays the local.yaml of each folder over the defaults. In the place of a
-// broken one stand the last good values.
+// readLocal applies the local.yaml of each folder over the defaults. A broken one is
+// replaced by the last good values.
 func (a *assembly) readLocal() {
 	for _, l := range a.layers {
 		data := l.files["local.yaml"]
@@ -236,7 +236,7 @@ func (a *assembly) readLocal() {
 	}
 }
 
-// guardians are what the person to speak up to is called in each nation: Freedom to
+// guardians are the names, by nation, of the role that people speak up to: Freedom to
 // Speak Up guardians are England's (National Guardian's Office); Scotland has
 // confidential contacts (INWO, National Whistleblowing Standards).
 var guardians = map[string]string{
@@ -245,7 +245,7 @@ var guardians = map[string]string{
 	"Wales": "your speaking up contact", "Northern Ireland": "your raising concerns contact",
 }
 
-// applyNation brings what differs by nation into line with the nation.
+// applyNation sets the guardian's name and the crisis lines of the nation.
 func (l *Local) applyNation() {
 	if l.Nation == "" {
 		return
@@ -294,7 +294,7 @@ func (l *Local) parse(y yamlReader, data string) {
 	keys["nation"] = func(n *yaml.Node) {
 		nation := y.text(n)
 		if _, ok := guardians[nation]; !ok {
-			y.add(positionOf(n), "%q is no nation: write England, Scotland, Wales or Northern Ireland", nation)
+			y.add(positionOf(n), "%q is not a nation: write England, Scotland, Wales or Northern Ireland", nation)
 			return
 		}
 		l.Nation = nation
@@ -364,7 +364,7 @@ func (l *Local) parse(y yamlReader, data string) {
 	y.read([]byte(data), func(n *yaml.Node) { y.fields(n, keys) })
 }
 
-// setText leaves the default where the file has nothing.
+// setText sets a value, unless the file leaves it empty.
 func setText(to *string, text string) {
 	if text != "" {
 		*to = strings.Join(strings.Fields(text), " ")
@@ -452,9 +452,8 @@ func (y yamlReader) duration(n *yaml.Node, to *time.Duration) {
 	*to = d
 }
 
-// readLexicon takes the lexicon of the last folder that has one. In the place of a
-// broken one stands the last good one, or else that of the folder below it, or the
-// embedded one.
+// readLexicon takes the lexicon of the last folder that has one. A broken one is replaced
+// by the last good one, or else by that of the folder below it, or the embedded one.
 func (a *assembly) readLexicon() {
 	for _, l := range slices.Backward(a.layers) {
 		data := l.files["lexicon.yaml"]

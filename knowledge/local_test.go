@@ -145,7 +145,7 @@ func TestNation(t *testing.T) {
 		}
 	}
 	f["local.yaml"] = &fstest.MapFile{Data: []byte("nation: Mercia\n")}
-	if _, err := Load(f); err == nil || !strings.Contains(err.Error(), "is no nation") {
+	if _, err := Load(f); err == nil || !strings.Contains(err.Error(), "is not a nation") {
 		t.Errorf("Mercia: %v", err)
 	}
 }

@@ -15,7 +15,7 @@ var markdown = parser.NewParser(
 	parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
 )
 
-// anyMarkdown knows HTML too, to find it.
+// anyMarkdown parses HTML too, so that it can be reported.
 var anyMarkdown = parser.NewParser(
 	parser.WithBlockParsers(parser.DefaultBlockParsers()...),
 	parser.WithInlineParsers(parser.DefaultInlineParsers()...),

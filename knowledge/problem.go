@@ -40,7 +40,7 @@ func (ps Problems) sort() Problems {
 	return ps
 }
 
-// split parts what fails a folder from what does not.
+// split separates failures from warnings.
 func (ps Problems) split() (failures, warnings Problems) {
 	for _, p := range ps {
 		if p.Warning {
@@ -67,9 +67,9 @@ func (p *reporter) warn(a position, format string, args ...any) {
 	p.problems[len(p.problems)-1].Warning = true
 }
 
-// lines is the text of a file, without a byte order mark and with either line
-// ending; false when it is no text of a sensible size, or two texts that nobody has
-// merged.
+// lines splits a file into lines, without a byte order mark and with either line ending.
+// It reports false for a file that is too large, is no UTF-8 text, or has a merge
+// conflict.
 func (p *reporter) lines(data []byte, limit int) ([]string, bool) {
 	if len(data) > limit {
 		p.add(position{1, 1}, "the file has %d bytes; the limit is %d", len(data), limit)

@@ -56,8 +56,8 @@ func (b *Base) Suggest(text string, n int) []Suggestion {
 	s := b.suggest()
 	pattern := string(typed[:min(len(typed), maxTyped)])
 	matches := fuzzy.Find(pattern, s.texts)
-	// What has the letters in a row goes before what has them here and there,
-	// and a title before a phrasing.
+	// Texts that contain what was typed go before those that only have its letters in
+	// order, and titles before phrasings.
 	tier := func(m fuzzy.Match) (n int) {
 		if !strings.Contains(m.Str, pattern) {
 			n += 2

@@ -16,8 +16,8 @@ import (
 type watch struct {
 	folder  *Folder
 	watcher *fsnotify.Watcher
-	trees   map[string]bool // directories any change of which counts
-	names   map[string]bool // names that count in directories that do not
+	trees   map[string]bool // directories in which any change counts
+	names   map[string]bool // paths that count in other directories
 }
 
 func (w *watch) close() {
@@ -89,9 +89,9 @@ func (w *watch) counts(e fsnotify.Event) bool {
 	return w.trees[filepath.Dir(e.Name)] || w.trees[e.Name]
 }
 
-// refresh watches the directories as they are now: all real directories of
-// the trees, and those that hold a link or root, because a link that is
-// swapped changes nothing in what it pointed to.
+// refresh watches the directories as they are now: all directories below the roots, and
+// those that contain a root or a symbolic link to one, because swapping a link changes
+// nothing in its old target.
 func (w *watch) refresh() {
 	w.trees, w.names = map[string]bool{}, map[string]bool{}
 	holders := map[string]bool{}

@@ -74,9 +74,9 @@ var embeddedWording = sync.OnceValue(func() map[string]string {
 	return texts
 })
 
-// readWording takes each message of the last folder that has it, and the embedded one
-// of those that none has. In the place of a broken one stands the last good one, or
-// else that of the folder below it.
+// readWording takes each message from the last folder that has it, or else the embedded
+// one. A broken one is replaced by the last good one, or else by that of the folder below
+// it.
 func (a *assembly) readWording() {
 	local := a.local.values()
 	shipped := embeddedWording()
@@ -102,7 +102,7 @@ func (a *assembly) readWording() {
 		lines, ok := p.lines(data, maxEntry)
 		if translated && ok {
 			if lines, ok = p.checkedBy(lines); !ok {
-				return // nor is an earlier version of it
+				return // an earlier version is not used either
 			}
 		}
 		var t *template.Template
@@ -127,13 +127,13 @@ func (a *assembly) readWording() {
 	}
 }
 
-// translationOf begins the names of the messages that say "language" in a language of
-// their own: language-pl. They are sent when a text is in that language, and only where
-// checked_by at their top names who, fluent in it, has read them.
+// translationOf is the prefix of the names of translations of the message "language", such
+// as language-pl. One is sent when a text is in that language, and only where checked_by
+// in its front matter names a fluent reader.
 const translationOf = "language-"
 
-// checkedBy takes off the lines at the top of a translation, and is false where they name
-// nobody. The lines below keep their numbers.
+// checkedBy blanks the front matter of a translation, so that the lines below keep their
+// numbers. It reports false where that names no reader.
 func (p *reporter) checkedBy(lines []string) ([]string, bool) {
 	by, n := "", 0
 	if len(lines) > 0 && strings.TrimRight(lines[0], " \t") == "---" {
@@ -167,7 +167,7 @@ func valuesOf(text string) []string {
 	return topFields(t.Tree)
 }
 
-// callerValue is a value that the caller gives: it may be empty at load.
+// callerValue is a value that the caller of Wording gives: it may be empty at load.
 type callerValue string
 
 // expand fills in the template values of an entry's text.

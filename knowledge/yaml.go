@@ -15,7 +15,7 @@ import (
 // reports every problem, duplicate keys too, in one pass and in plain words.
 type yamlReader struct{ *reporter }
 
-// read gives the document to f, unless there is none.
+// read calls f with the document, unless the file is empty.
 func (y yamlReader) read(data []byte, f func(*yaml.Node)) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return
@@ -44,7 +44,7 @@ func (y yamlReader) read(data []byte, f func(*yaml.Node)) {
 	}
 }
 
-// explainYAML says in plain words what is wrong where YAML cannot be read.
+// explainYAML rewords an error of the YAML library for people who do not know YAML.
 func explainYAML(message string) string {
 	for _, s := range []struct{ said, plain string }{
 		{"mapping values are not allowed", `a second colon in this line, or a line further in than the one above: write "key: value", and put a value that has a colon in double quotes`},

@@ -58,7 +58,7 @@ type doctorCmd struct {
 	settings
 }
 
-// doctorTime is how long the doctor waits for the world.
+// doctorTime is how long the doctor's checks may take together.
 const doctorTime = 30 * time.Second
 
 func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
@@ -87,7 +87,7 @@ func (c *doctorCmd) Run(ctx context.Context, s *streams) error {
 	if c.Encoder == "off" {
 		note("Encoder", nil, "off: entries are found by their words alone")
 	} else if _, err := minilm.Load(); err != nil {
-		note("Encoder", fmt.Errorf("entries are found by their words alone, since the program is damaged: install it again (%w)", err), "")
+		note("Encoder", fmt.Errorf("entries are found by their words alone, because the program is damaged: install it again (%w)", err), "")
 	} else {
 		note("Encoder", nil, "entries are found by their meaning too")
 	}
@@ -175,6 +175,6 @@ func (c *forgetCmd) Run(ctx context.Context, s *streams) error {
 	if err := b.Forget(ctx, bot.Person{ID: bot.PersonID(c.Person)}, fmt.Sprintf("forget/%d", time.Now().UnixNano())); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(s.out, "erased what was kept. Slack or Microsoft keep their own copies.")
+	_, err = fmt.Fprintln(s.out, "Their data has been erased here. Slack and Microsoft keep their own copies.")
 	return err
 }

@@ -18,12 +18,12 @@ import (
 // not set.
 type dotenv map[string]string
 
-// dollar stands for $ while the file is read: godotenv would put the values of other
-// variables in its place, and a password loses its middle.
+// dollar replaces $ while the file is read: otherwise godotenv expands variables, which
+// corrupts a password with a $ in it.
 const dollar = "\uE000"
 
-// readEnv reads a file of settings; none is there is fine. What is wrong with it is
-// never quoted: the file holds secrets.
+// readEnv reads a file of settings, which need not exist. Its errors quote nothing of the
+// file, because it holds secrets.
 func readEnv(path string) (dotenv, error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -56,11 +56,11 @@ func (d dotenv) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 	return nil, nil
 }
 
-// unknownSetting is a name that looks like a setting and is none.
+// unknownSetting is a name that looks like a setting but is not one.
 type unknownSetting struct{ name, say string }
 
-// unknownSettings finds the names in the file that are no settings, and those in the
-// environment that are nearly one.
+// unknownSettings returns the names in the file that are not settings, and those in the
+// environment that are probably misspelt settings.
 func unknownSettings(model *kong.Application, file dotenv, environ []string) (list []unknownSetting) {
 	known := map[string]bool{}
 	for _, command := range model.Leaves(true) {
@@ -92,8 +92,8 @@ func unknownSettings(model *kong.Application, file dotenv, environ []string) (li
 	return list
 }
 
-// closestName is the name of which another lacks a letter or two, or has as many more,
-// in whatever case; or "".
+// closestName returns the first of names that name becomes by adding or removing up to two
+// letters, in any case; or "".
 func closestName(name string, names []string) string {
 	for _, k := range names {
 		if d := len(k) - len(name); d < -2 || d > 2 || len(k) < 6 {

@@ -58,9 +58,8 @@ func (f folderFlags) load() (*knowledge.Base, error) {
 	return knowledge.Load(base, overlays...)
 }
 
-// fitted reads the folder and fits its model, so that the same input gives the
-// same output every time. What is wrong with the folder is said on standard error,
-// and the rest is used, as the running bot does.
+// fitted reads the folder and fits its model, so that the same input gives the same output
+// every time. Problems are printed on standard error, and the rest is used, as in serve.
 func (f folderFlags) fitted(ctx context.Context, s *streams) (*knowledge.Base, error) {
 	b, err := f.load()
 	var list knowledge.Problems
@@ -79,8 +78,8 @@ func (f folderFlags) fitted(ctx context.Context, s *streams) (*knowledge.Base, e
 	return b.Fit(ctx, knowledge.Fitting{Encoder: f.encoder(s), Log: s.log})
 }
 
-// warnUnreadFolder says where the working folder holds a folder of entries that is not
-// what is read.
+// warnUnreadFolder warns where the working folder has a folder of entries that is not
+// read.
 func (f folderFlags) warnUnreadFolder(s *streams) {
 	const dir = "knowledge"
 	if info, err := os.Stat(filepath.Join(dir, "faq")); len(f.Knowledge) == 0 && err == nil && info.IsDir() {
@@ -202,7 +201,8 @@ func entryID(t bot.Thought) string {
 	return "of no entry"
 }
 
-// failingExamples are the examples of the lanes' cues that are not met, or are and must not be.
+// failingExamples are the lanes' must: lines that do not meet their lane, and the must
+// not: lines that do.
 func failingExamples(base *knowledge.Base) (list knowledge.Problems) {
 	for _, x := range base.Examples() {
 		t := bot.Think(base, x.Text, bot.DefaultPolicy)

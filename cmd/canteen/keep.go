@@ -29,7 +29,7 @@ func (c *importCmd) Run(ctx context.Context, s *streams) error {
 	if err := store.Import(ctx, c.Database, c.Dir, store.Options{Log: s.log}); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(s.out, "read everything")
+	_, err := fmt.Fprintln(s.out, "Import complete.")
 	return err
 }
 

@@ -35,12 +35,12 @@ func main() {
 	os.Exit(int(code))
 }
 
-// exitCode is an exit code whose reason has been said already.
+// exitCode is an exit code whose reason has been printed already.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-// usageError is an error of whoever called: the command line or the settings.
+// usageError is an error in the command line or the settings.
 type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
@@ -58,7 +58,7 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"List the folder's problems, with line and column."`
 	Test     testCmd     `cmd:"" help:"Measure the folder against a file of labelled questions."`
 	Manifest manifestCmd `cmd:"" help:"Print the Slack app manifest, or write the Teams app package."`
-	Doctor   doctorCmd   `cmd:"" help:"Check settings, credentials, channels, store and folder, and say how to mend them."`
+	Doctor   doctorCmd   `cmd:"" help:"Check settings, credentials, channels, store and folder, and say how to fix them."`
 	Export   exportCmd   `cmd:"" help:"Write everything that is stored to a folder, as JSON lines and CSV."`
 	Import   importCmd   `cmd:"" help:"Read an export into an empty database."`
 	Backup   backupCmd   `cmd:"" help:"Copy the SQLite database to a file while it is in use."`
@@ -72,7 +72,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	log      *slog.Logger
-	unknown  []unknownSetting // names that look like settings and are none
+	unknown  []unknownSetting // names that look like settings but are not
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {

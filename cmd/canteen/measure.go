@@ -96,7 +96,7 @@ func (c *testCmd) Run(ctx context.Context, s *streams) error {
 	return f.print(s.out)
 }
 
-// measure puts every row to the folder.
+// measure asks the folder every row's question.
 func measure(base *knowledge.Base, p bot.Policy, rows []row) figures {
 	f := figures{Rows: map[string]int{}, Misses: []miss{}, Confused: map[string]map[string]int{}}
 	var in, out []float64 // covered, of rows to answer and to escalate
@@ -119,7 +119,8 @@ func measure(base *knowledge.Base, p bot.Policy, rows []row) figures {
 	return f
 }
 
-// shownBy is what a decision shows, or what is nearest in brackets.
+// shownBy is the entry or the options that a decision shows, or else the nearest entry in
+// brackets.
 func shownBy(a bot.Asked) string {
 	switch {
 	case a.Entry != "":

@@ -76,7 +76,7 @@ func (m *metrics) Handled(adapter, outcome string, took time.Duration) {
 // Matched implements bot.Meter.
 func (m *metrics) Matched(took time.Duration) { m.matching.Observe(took.Seconds()) }
 
-// storeCollector turns the store's counts into metrics when they are asked for.
+// storeCollector makes metrics of the store's counts at each scrape.
 type storeCollector struct{ store counts }
 
 var (

@@ -39,7 +39,7 @@ func (s *settings) onCall() []bot.Place {
 	return list
 }
 
-// platforms wires the adapters whose settings are present. It calls none of them.
+// platforms makes the adapters whose settings are present. It starts none of them.
 func (s *settings) platforms(a *app) error {
 	if s.slack() {
 		x, err := slack.New(slack.Config{

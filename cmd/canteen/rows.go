@@ -99,7 +99,7 @@ func header(s *streams, path string, cells []string) (map[string]int, error) {
 	return place, nil
 }
 
-// checkWanted refuses rows that want what the folder does not have.
+// checkWanted refuses rows that expect facts or entries that the folder does not have.
 func checkWanted(base *knowledge.Base, path string, rows []row) error {
 	for _, r := range rows {
 		for _, w := range r.Want {
@@ -113,7 +113,7 @@ func checkWanted(base *knowledge.Base, path string, rows []row) error {
 	return nil
 }
 
-// right tells whether an entry is one that a row wants.
+// right reports whether an entry is one that a row expects.
 func (r row) right(base *knowledge.Base, id string) bool {
 	e, ok := base.Entry(id)
 	return ok && slices.ContainsFunc(r.Want, func(w string) bool {
@@ -122,8 +122,8 @@ func (r row) right(base *knowledge.Base, id string) bool {
 	})
 }
 
-// asker puts questions one after the other; those that go on from the one before are
-// put as one person would in a direct message.
+// asker asks questions in order. One that goes on from the one before is asked as by the
+// same person in a direct message.
 type asker struct {
 	base   *knowledge.Base
 	policy bot.Policy

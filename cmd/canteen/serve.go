@@ -45,9 +45,9 @@ const (
 type adapter interface {
 	bot.Sender
 	bot.Members
-	// Run does what the adapter does of itself until ctx ends.
+	// Run does the adapter's background work until ctx ends.
 	Run(ctx context.Context) error
-	// Ready is nil, or says what is missing and how to mend it.
+	// Ready is nil, or says what is missing and how to fix it.
 	Ready() error
 	Handler() http.Handler
 	Doctor(ctx context.Context) []bot.Finding
@@ -57,7 +57,7 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	// Whoever probes the process is answered before any platform is called.
+	// Listen first: probes are answered before any platform is called.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return usageError{fmt.Errorf("LISTEN_ADDR %s: %w", c.Listen, err)}
@@ -107,9 +107,9 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 	return app.run(ctx, server, listener)
 }
 
-// newServer bounds what one connection may take: a request has to be read before
-// anybody knows whether it is a platform's, so that without an end to reading,
-// whoever sends it byte by byte would hold it for ever.
+// newServer bounds the time and memory of a connection. A request has to be read before
+// its signature can be checked, so without a timeout anybody could hold a connection for
+// ever by sending byte by byte.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: readTime, ReadTimeout: 2 * readTime, WriteTimeout: 6 * readTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
@@ -303,8 +303,9 @@ func (a *app) run(ctx context.Context, server *http.Server, listener net.Listene
 	return err
 }
 
-// reportFolder tells comms what is wrong with the folder, once it has been wrong for
-// as long as this is called twice: a file that is just being saved is no news.
+// reportFolder returns a function that tells comms about the folder's problems. A problem
+// counts from the second call in a row on, so that a file that is just being saved does
+// not.
 func (a *app) reportFolder() func(context.Context) error {
 	var before knowledge.Problems
 	return func(ctx context.Context) error {

@@ -50,7 +50,7 @@ type settings struct {
 	InsecureTeams bool `name:"insecure-teams" group:"Microsoft Teams" help:"Take activities from anybody, on a loopback address only. For trying out."`
 }
 
-// isURL tells whether s is a whole address of the web.
+// isURL reports whether s is an absolute http or https URL.
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
@@ -74,11 +74,11 @@ var (
 	teamsChannel = regexp.MustCompile(`^19:[^@/\s]+@thread\.(tacv2|skype)$`)
 )
 
-// check says everything that is wrong with the settings, each with its mend.
+// check returns all errors in the settings, each with what to do about it.
 func (s *settings) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	// A variable that is set to nothing is one that is not set.
+	// An empty variable counts as not set.
 	s.Listen = cmp.Or(s.Listen, "127.0.0.1:8080")
 	s.Database = cmp.Or(s.Database, "canteen.db")
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {

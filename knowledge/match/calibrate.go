@@ -5,8 +5,7 @@ import (
 	"math"
 )
 
-// signals are what the confidence is made of, each about 0 to 1 and the more
-// the surer.
+// signals are the inputs of the confidence, each about 0 to 1: higher is surer.
 type signals [nSignals]float64
 
 const (
@@ -15,9 +14,9 @@ const (
 	sigCosine          // likeness to its nearest phrasing
 	sigCoverage        // share of the question's words, by idf, that it has
 	sigKnown           // share of the question's words that any document has
-	sigLogit           // how much it has to say for itself
-	sigSense           // nearness of sense
-	sigKind            // share of its phrasings that ask the same kind of thing
+	sigLogit           // its score before normalising: the softmax's logit, or BM25
+	sigSense           // cosine of the word vectors
+	sigKind            // share of its phrasings with the same kind of question
 	nSignals
 )
 
@@ -43,16 +42,16 @@ type calibrator struct {
 	Right, Any logistic
 }
 
-// defaultStrength is how many phrasings' worth of trust the default calibrator has
-// against one fitted on the folder alone. Folders break self-calibration both
-// ways: with 6 entries "what is the wifi code" got .95, and a folder whose
-// phrasings were made to differ is harder to itself than people are. On
+// defaultStrength is the weight of the default calibrator against one fitted on the
+// folder alone, in phrasings. A folder's own calibrator errs both ways: with 6 entries
+// "what is the wifi code" got .95, and where phrasings were written to differ from each
+// other they are harder to find than what people ask. On
 // BANKING77 with 5 phrasings and a fifth of the entries uncovered, answers at
 // .8 were wrong in 7 % at a strength of 50 and in 5 % at 3,000.
 const defaultStrength = 1500
 
-// unknownCap is the most that a question without a single known word of
-// content may get, unless it is a phrasing to the letter.
+// unknownCap bounds the confidence in a question that has no known word of content,
+// unless it is exactly a phrasing.
 const unknownCap = .25
 
 func (c *calibrator) probabilities(s *wordScratch) (right, anyOne float64) {
@@ -67,8 +66,8 @@ func (c *calibrator) probabilities(s *wordScratch) (right, anyOne float64) {
 	return right, max(right, anyOne)
 }
 
-// gatherSignals gathers the signals for the candidates in s.top; s.feats and s.sense
-// hold the question.
+// gatherSignals sets s.sig for the candidates in s.top; s.feats and s.sense hold the
+// question.
 func (ix *words) gatherSignals(s *wordScratch, toks []token) {
 	t := &s.top[0]
 	p2 := 0.
@@ -120,15 +119,15 @@ func (ix *words) nearest(s *wordScratch, d, few int) (float32, int) {
 	return best, at
 }
 
-// How many phrasings to compare: of candidates after the first, only some, for
-// where documents have a hundred this took half of the time.
+// How many phrasings of a document are compared. For candidates after the first some are
+// enough: with a hundred each, it took half of the time.
 const (
 	allPhrasings  = math.MaxInt32
 	somePhrasings = 30
 )
 
-// coverage returns the share of toks, by idf, that document d has, and the
-// share of words of content that any document has.
+// coverage returns the share of toks, weighted by idf, that document d has, and the share
+// of the words of content that some document has.
 func (ix *words) coverage(toks []token, d int) (covered, known float64) {
 	rare := math.Pow(math.Log(1+float64(len(ix.docs))), idfPower)
 	var all, has, content, met float64
@@ -191,8 +190,8 @@ func (ix *words) has(f uint32, d int) bool {
 	return false
 }
 
-// kindShare is the smoothed share of d's phrasings of a known kind that are of
-// kind k; questions and documents of no known kind are in between.
+// kindShare is the smoothed share of kind k among d's phrasings of a known kind; .4 where
+// the question's kind is not known.
 func (ix *words) kindShare(k uint8, d int) float64 {
 	same, typed := 0., 0.
 	for _, x := range ix.phr.kind[ix.phr.first[d]:ix.phr.first[d+1]] {
@@ -209,8 +208,8 @@ func (ix *words) kindShare(k uint8, d int) float64 {
 	return (same + .4) / (typed + 1)
 }
 
-// result turns what rank left into at most n candidates, of the documents that have a
-// place.
+// result turns the ranking in s into at most n candidates; documents without a place have
+// left the folder.
 func (ix *words) result(s *wordScratch, n int, place []int) Result {
 	var r Result
 	if len(s.top) == 0 {
@@ -294,9 +293,9 @@ func (ix *words) holdOut(ctx context.Context, fold, folds int, fitted bool) ([]o
 	return obs, nil
 }
 
-// From enough observations on, a further fold would only take time; of a fold
-// with more than plenty, every second or third is asked. Asking 830 of 1,800
-// made the shipped folder answer 3 in 100 fewer.
+// Calibration stops after the fold that brings enoughObservations. Of a fold with more
+// than manyPerFold phrasings, every second or third is used: with 830 of 1,800, the
+// built-in folder answered 3 in 100 fewer.
 const (
 	enoughObservations = 600
 	manyPerFold        = 1500

@@ -7,23 +7,23 @@ import (
 	"canteen/knowledge/text"
 )
 
-// Long messages tell a story around a short question, so they are also ranked
+// Long messages often tell a story around a short question, so they are also ranked
 // clause by clause.
 const (
 	wholeWords  = 9 // up to here a message is one clause
 	clauseWords = 3 // shorter clauses belong to the one before
 	maxClauses  = 8 // of longer messages, the first and the last ones
 
-	// Words of clauses that say less count less: not at all up to a
-	// shortMessage, down to 1-clauseShare of the rest from a longMessage on.
-	// Stories put around BANKING77's questions cost 10 points without this, 4
+	// Words in clauses that score less than the best get less weight: the same in a
+	// message of up to shortMessage words, as little as 1-clauseShare from longMessage
+	// words on. Stories put around BANKING77's questions cost 10 points without this, 4
 	// with it.
 	shortMessage   = 15
 	longMessage    = 32
 	clauseShare    = .6
-	topScoreWeight = .6  // worth of a logit
-	questionWeight = 1.2 // worth of looking like a question
-	introCost      = 1   // of saying who is speaking
+	topScoreWeight = .6  // of the clause's best score
+	questionWeight = 1.2 // of looking like a question
+	introCost      = 1   // taken off a clause that introduces the speaker
 )
 
 // kinds of question. Two questions of different kinds about the same thing
@@ -63,7 +63,7 @@ var kindWords = func() map[string]uint8 {
 	return m
 }()
 
-// questionKind tells what kind of question toks ask, the most telling word first.
+// questionKind classifies the question in toks by its most specific question word.
 func questionKind(toks []token) uint8 {
 	kind := uint8(kindNone)
 	rank := func(k uint8) int {
@@ -108,8 +108,8 @@ func questionKind(toks []token) uint8 {
 // clause is a stretch of a message's tokens.
 type clause struct {
 	from, to      int
-	questionScore float32 // how much it looks like the question
-	topScore      float32 // how much its best document has to say
+	questionScore float32 // how much it looks like a question
+	topScore      float32 // weighted score of its best document
 }
 
 var asking = func() map[string]bool {
@@ -122,8 +122,8 @@ var asking = func() map[string]bool {
 
 var joins = map[string]bool{"but": true, "so": true, "because": true, "although": true, "and": true, "wondering": true, "if": true}
 
-// clauses splits toks at the ends of sentences, and long sentences at commas
-// and conjunctions. A short message is not split.
+// splitClauses splits toks at the ends of sentences, and long sentences at commas
+// and conjunctions. It returns nil for a short message.
 func (s *wordScratch) splitClauses(toks []token) []clause {
 	s.clauses = s.clauses[:0]
 	if len(toks) <= wholeWords {
@@ -183,7 +183,7 @@ func (s *wordScratch) splitClauses(toks []token) []clause {
 	return s.clauses
 }
 
-// isIntroduction tells whether a clause says who is speaking: "I'm a porter on
+// isIntroduction reports whether a clause introduces the speaker: "I'm a porter on
 // nights", "first week as a scrub nurse".
 func isIntroduction(toks []token) bool {
 	w := func(i int) string {
@@ -207,8 +207,8 @@ func isIntroduction(toks []token) bool {
 	return false
 }
 
-// weighByClause sets what every word of a long message counts, by how much its clause
-// asks and says, and returns the place of the clause that counts most.
+// weighByClause sets the weight of every word by the score of its clause, and returns
+// the index of the best clause.
 func weighByClause(toks []token, parts []clause) (best int) {
 	value := func(c *clause) float64 { return float64(c.topScore) + questionWeight*float64(c.questionScore) }
 	for k := range parts {
@@ -228,8 +228,8 @@ func weighByClause(toks []token, parts []clause) (best int) {
 	return best
 }
 
-// weighClauses weighs the words of a phrasing as those of a question are, as far as
-// that can be done before there is an index.
+// weighClauses weights the words of a phrasing like those of a question, by
+// questionScore alone, because there is no index yet.
 func (s *wordScratch) weighClauses(toks []token) {
 	if parts := s.splitClauses(toks); parts != nil {
 		weighByClause(toks, parts)

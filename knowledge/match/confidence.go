@@ -4,27 +4,27 @@ import (
 	"math"
 )
 
-// What the confidence in the first document is made of. Words and meaning have to
-// agree, or one of them has to be very sure.
+// The evidence for the first document, from which its confidence is computed. Words and
+// meaning have to agree, or one of them has to be very sure.
 const (
 	evOdds            = iota // log-odds of its share of the ranking's probability
 	evMargin                 // its lead over the second
-	evWords                  // log-odds of the confidence of words in their first
-	evKnown                  // confidence of words that any document is right
-	evCosine                 // likeness by words to a phrasing, of the words' first
-	evCoverage               // share of the question's words, by idf, that the words' first has
+	evWords                  // log-odds of words' confidence in their first document
+	evKnown                  // words' confidence that some document is right
+	evCosine                 // of the words' first: cosine to its nearest phrasing by words
+	evCoverage               // of the words' first: share of the question's words, by idf, that it has
 	evShare                  // share of the question's words that any document has
-	evKind                   // share of the words' first's phrasings that ask the same kind of thing
-	evStandsOut              // how far its nearest phrasing is above all documents', in their spread
+	evKind                   // of the words' first: share of its phrasings with the same kind of question
+	evStandsOut              // its nearest phrasing's z-score among those of all documents
 	evNearest                // cosine to its nearest phrasing
-	evExpected               // to the best of three, as expected
-	evAnswer                 // to its answer
+	evExpected               // expected cosine to the best of three phrasings
+	evAnswer                 // cosine to its answer
 	evSoftmax                // log-odds of its probability by the softmax over vectors
 	evFirstByWords           // 1 where words put it first
-	evFirstByNearness        // 1 where the expected best of three does
-	evFirstBySoftmax         // 1 where the softmax does
-	evWordsIfFirst           // cueWords where words put it first
-	evKnownIfFirst           // cueKnown where words put it first
+	evFirstByNearness        // 1 where evExpected does
+	evFirstBySoftmax         // 1 where evSoftmax does
+	evWordsIfFirst           // evWords where words put it first, else 0
+	evKnownIfFirst           // evKnown where words put it first, else 0
 	nEvidence
 )
 
@@ -32,7 +32,7 @@ var evidenceNames = [nEvidence]string{"share", "margin", "words", "words any", "
 
 type evidence [nEvidence]float64
 
-// evidenceModel is a logistic regression over cues.
+// evidenceModel is a logistic regression over evidence.
 type evidenceModel struct {
 	W    evidence
 	Bias float64
@@ -46,9 +46,9 @@ func (v *evidenceModel) at(x *evidence) float64 {
 	return 1 / (1 + math.Exp(-z))
 }
 
-// A document with few phrasings among others with many is judged otherwise than these:
-// what stands out among fifty is nothing special among three. Few are fewer than a
-// third of what half of the documents have.
+// A document with few phrasings among others with many has a regression of its own: the
+// best of fifty cosines is higher than the best of three. It has few below the median
+// divided by fewShare.
 const fewShare = 3
 
 // Fitted by FitFusion: see NOTES.md.
@@ -59,7 +59,8 @@ var (
 	anyMany   = evidenceModel{W: evidence{0.439, 0.482, -0.042, 0.541, 0.089, 0.888, -0.620, 0.243, -0.078, 0.432, 2.470, -1.624, -0.079, -0.149, -0.103, -0.184, 0.020, 0.053}, Bias: 0.551}
 )
 
-// evidence of the ranking in s.fused.
+// evidence returns that for the first document in s.fused, and whether it has few
+// phrasings.
 func (ix *Index) evidence(s *scratch) (x evidence, isFew bool) {
 	w, first := s.words, s.fused[0]
 	l := &s.like[first.doc]
@@ -101,7 +102,7 @@ func (ix *Index) evidence(s *scratch) (x evidence, isFew bool) {
 	return x, fewShare*ix.meaning.count(first.doc) < ix.meaning.median
 }
 
-// probabilities gives the probability that the first document is right, and that any is.
+// probabilities returns those that the first document is right, and that any is.
 func (ix *Index) probabilities(s *scratch) (right, anyOne float64) {
 	x, isFew := ix.evidence(s)
 	if isFew {
@@ -118,12 +119,12 @@ func (ix *Index) probabilities(s *scratch) (right, anyOne float64) {
 	return right / float64(ix.exactMatches(s)), max(right, anyOne)
 }
 
-// exactCosine is the cosine from which a phrasing is the question itself: what is kept
-// of a vector differs from it by rounding alone.
+// exactCosine is the cosine from which on a phrasing is taken for the question itself:
+// stored vectors are rounded.
 const exactCosine = .995
 
-// exactMatches counts the documents that have the question itself among their phrasings, at
-// least 1: nothing tells which of them is meant.
+// exactMatches counts the documents that have the question itself as a phrasing, at least
+// 1. Between them the confidence is divided, since nothing tells which is meant.
 func (ix *Index) exactMatches(s *scratch) int {
 	n := 0
 	for d := range s.like {

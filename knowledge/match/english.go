@@ -20,8 +20,8 @@ children:child people:person men:man women:woman lives:life`) {
 	return m
 }()
 
-// stemOf brings the forms of a word together, British and American spelling
-// included.
+// stemOf returns the stem that all forms of a word share, in British and American
+// spelling.
 func stemOf(w string) string {
 	if b, ok := irregular[w]; ok {
 		w = b

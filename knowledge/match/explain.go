@@ -10,7 +10,7 @@ import (
 // Explanation says how a question was ranked.
 type Explanation struct {
 	Words      []Word // as they were read, in order
-	Clause     string // the part that decided for the words, where a long message has several
+	Clause     string // of a long message, the clause that the words were ranked by most
 	Kind       string // what kind of question it was taken for, or ""
 	Meaning    bool   // whether it was ranked by meaning too
 	Candidates []CandidateExplanation
@@ -20,7 +20,7 @@ type Explanation struct {
 	Lanes      []LaneExplanation // the lanes it may be, best first
 }
 
-// LaneExplanation is a lane, and what its examples have like the question.
+// LaneExplanation is a lane and its example nearest to the question.
 type LaneExplanation struct {
 	Candidate
 	Nearest string // its example that is most like it; its first, for words alone
@@ -34,7 +34,7 @@ type Word struct {
 	Weight float64 // below 1 in a clause that says less
 }
 
-// CandidateExplanation is a candidate and what speaks for it.
+// CandidateExplanation is a candidate and why it was ranked there.
 type CandidateExplanation struct {
 	Candidate
 	Nearest  string   // its phrasing nearest to the question: by meaning, or else by words
@@ -97,7 +97,7 @@ func (ix *Index) example(c Candidate) string {
 	return ""
 }
 
-// explain says what speaks for a candidate.
+// explain explains the i-th candidate.
 func (ix *Index) explain(s *scratch, i int, c Candidate) CandidateExplanation {
 	x := CandidateExplanation{Candidate: c, Words: -maxWordGap}
 	d := ix.place[c.ID]

@@ -8,7 +8,7 @@ import (
 	"canteen/knowledge/text"
 )
 
-// Blocks of features. Each is brought to length one by itself, then weighted.
+// Blocks of features. Each is normalised to length 1, then multiplied by its weight.
 const (
 	stems = iota
 	bigrams
@@ -20,12 +20,12 @@ const (
 // Tuned together by random search on splits of BANKING77's training data and
 // on phrasings left out of the folder; NOTES.md has the figures.
 const (
-	idfPower = .57 // idf over documents, sharpened less than BM25 has it
+	idfPower = .57 // exponent of idf; 1 is plain idf
 	charMin  = 2
-	charMax  = 3 // 4 gains nothing once senses are there, and costs a third more
-	pairGap  = 6 // pairs of words of content up to so many apart
+	charMax  = 3 // 4 gains nothing beside word vectors, and costs a third more
+	pairGap  = 6 // the most words of content between the two of a pair
 
-	stopWeight = .7 // of a stop word's stem
+	stopWeight = .7 // of a stop word's idf
 )
 
 // blockWeight by block, before they are put together.
@@ -73,7 +73,8 @@ const (
 	maxValue  = 1<<valueBits - 1
 )
 
-// pack lets go of what only fitting needs, two thirds of the phrasings' memory.
+// pack quantises the vectors and drops what only fitting needs: two thirds of the
+// phrasings' memory.
 func (p *phrasings) pack() {
 	p.packed = make([]uint32, len(p.feats))
 	p.scale = make([]float32, len(p.doc))
@@ -139,8 +140,8 @@ func charGrams(w string, yield func(uint64)) {
 	}
 }
 
-// extract calls add with each feature that toks bring and what it counts, once
-// each time it occurs. With grow, features not seen before are made.
+// extract calls add with each occurrence of a feature in toks and its weight. With grow,
+// new features get an id; otherwise they are left out.
 func (ix *words) extract(s *wordScratch, toks []token, grow bool, add func(uint32, float32)) {
 	lookup := func(k uint64, w float32) {
 		if id, ok := ix.feats[k]; ok {
@@ -209,8 +210,7 @@ const tfUnit = 16
 // isStop marks a stem as a stop word's while pairs are made.
 const isStop = 1 << 29
 
-// tfidf turns counts into a weighted vector, each block of length one times
-// its weight.
+// tfidf turns counts into a tf-idf vector, in place: each block has its weight as length.
 func (ix *words) tfidf(fs []feat) {
 	var sum [blocks]float64
 	for i := range fs {
@@ -259,7 +259,7 @@ func build(docs []Document, lex Lexicon) *words {
 		ix.phr.first = append(ix.phr.first, uint32(len(ends)))
 		count := 1.
 		if !docs[d].Covered {
-			count = .5 // questions are sooner about what can be answered
+			count = .5 // questions are more often about what is answered
 		}
 		for _, p := range docs[d].Phrasings {
 			for _, t := range ix.tokenise(s, p) {
@@ -332,7 +332,7 @@ func build(docs []Document, lex Lexicon) *words {
 	return ix
 }
 
-// sumByDocument sums up by document what phrasings have: mean sense, distinct words.
+// sumByDocument sets the mean word vector and the distinct words of each document.
 func (ix *words) sumByDocument() {
 	dim := senses().dim
 	ix.mean = make([]float32, len(ix.docs)*dim)
@@ -358,8 +358,8 @@ func (ix *words) sumByDocument() {
 	}
 }
 
-// without is the index without every folds'th phrasing, and without the
-// phrasings of every folds'th document. It shares words and features.
+// without is the index for cross-validation: without every folds'th phrasing and without
+// all phrasings of every folds'th document. It shares words and features with ix.
 func (ix *words) without(fold, folds int) *words {
 	out := &words{docs: ix.docs, lex: ix.lex, known: ix.known, vocab: ix.vocab, stems: ix.stems,
 		feats: ix.feats, block: ix.block, spell: ix.spell}
@@ -388,7 +388,7 @@ func (ix *words) without(fold, folds int) *words {
 	return out
 }
 
-// addWord makes w a word of the folder.
+// addWord adds w to the vocabulary, with its features, and returns its place.
 func (ix *words) addWord(w string) int32 {
 	if id, ok := ix.known[w]; ok {
 		return id

@@ -31,7 +31,7 @@ func (ix *Index) newScratch() *scratch {
 	return s
 }
 
-// fusion is a document and what speaks for it.
+// fusion is a document with its scores by words and meaning together.
 type fusion struct {
 	doc   int
 	words float32 // its score by words less that of the best; 0 at most
@@ -40,13 +40,11 @@ type fusion struct {
 }
 
 const (
-	// What a document's score by words is that is not among the candidates, below the
-	// last of these, and at the least.
-	unlistedPenalty = 1
-	maxWordGap      = 12
+	unlistedPenalty = 1  // of a document off the shortlist, below the last one on it
+	maxWordGap      = 12 // the most that a score by words may lie below the best
 )
 
-// The spread of each likeness over documents, so that all speak in the same measure.
+// Standard deviations of each likeness over documents, to bring all to one scale.
 const (
 	expectedSpread = .087
 	topSpread      = .100
@@ -57,8 +55,8 @@ const (
 // fusionFeatures are what a document's score is made of: see fusionWeights.
 type fusionFeatures [13]float64
 
-// features of document d: each likeness less that of the best document. Few is 1 for
-// a document with 4 phrasings or fewer, and less the more it has.
+// features of document d: each likeness less the best document's, in standard deviations.
+// few is 1 for up to 4 phrasings, and falls with more.
 func (ix *Index) features(s *scratch, d int, words float64, best *likeness) fusionFeatures {
 	l := &s.like[d]
 	sure := s.words.right
@@ -74,7 +72,8 @@ func (ix *Index) features(s *scratch, d int, words float64, best *likeness) fusi
 // fusionWeights were fitted by FitFusion: see NOTES.md.
 var fusionWeights = fusionFeatures{0.117, 0.123, 5.292, 0.459, 0.470, 0.620, -0.479, -0.452, 0.016, 0.603, 0.650, -0.266, 0.047}
 
-// rank leaves the documents in s.fused, best first, and how sure to be of them.
+// rank sets s.fused to the documents, best first, and s.right, s.any and s.alarm to their
+// probabilities.
 func (ix *Index) rank(s *scratch, question string) {
 	s.vector, s.alarm = nil, 0
 	ix.rankDocuments(s, question)
@@ -128,7 +127,7 @@ func (ix *Index) rankDocuments(s *scratch, question string) {
 	s.right, s.any = ix.probabilities(s)
 }
 
-// bestLikeness is the greatest of each likeness.
+// bestLikeness has the maximum of each likeness over all documents.
 func (ix *Index) bestLikeness(s *scratch) likeness {
 	best := s.like[0]
 	for _, l := range s.like {
@@ -138,7 +137,7 @@ func (ix *Index) bestLikeness(s *scratch) likeness {
 	return best
 }
 
-// result turns what rank left into at most n candidates.
+// result turns the ranking in s into at most n candidates.
 func (ix *Index) result(s *scratch, n int) Result {
 	var r Result
 	switch {

@@ -56,7 +56,7 @@ func formatFloats(x []float64) string {
 	return strings.Join(s, ", ")
 }
 
-// listed are the features of the documents that are in question for one question.
+// listed are the features of the documents compared in one trial.
 type listed struct {
 	x      []fusionFeatures
 	right  []bool
@@ -179,7 +179,7 @@ func softmaxes(l listed, w *fusionFeatures) (p, q []float64, fit float64) {
 	return p, q, topRight + math.Log(right) - top - math.Log(sum)
 }
 
-// judged is what was seen of a ranking, and whether it was right.
+// judged is the evidence of a ranking, and whether it was right.
 type judged struct {
 	x      evidence
 	right  bool

@@ -9,14 +9,14 @@ import (
 	"canteen/knowledge/text"
 )
 
-// lanes tell whether a question is an emergency, and of which lane. They are learnt
-// from examples: what people say in each lane, and as much of what is none, however
-// alarming its words. Lanes take no part in the ranking.
+// lanes classifies a question: whether it is an emergency, and of which lane. It is
+// learnt from examples of each lane and of harmless sentences, however alarming their
+// words. Lanes take no part in the ranking of entries.
 //
-// Three things speak for an emergency, in log-odds: the words (a logistic regression
-// over words, pairs of words and parts of words), the meaning (one over the vector),
-// and the nearness of examples (those of lanes against all others, each counting the
-// more the liker it is). Which lane it is, the same three say.
+// The log-odds of an emergency are a sum of three: a logistic regression over words,
+// pairs of words and character n-grams; one over the sentence vector; and the nearness
+// of the lanes' examples against that of all others (a kernel density estimate). The same
+// three say which lane it is.
 type lanes struct {
 	ids   []string // in the order of the documents
 	count []int    // examples of each
@@ -25,14 +25,14 @@ type lanes struct {
 	idf        []float32 // by hashed feature
 	alarmWords []float32 // by hashed feature, and the bias at the end
 	laneWords  []float32 // by lane, a row each of hashed features
-	wordScale  scale     // of the words alone
+	wordScale  scale     // of the log-odds of words alone
 
 	vectors   *laneVectors
 	encoder   string // the id of the encoder whose vectors meant is of
-	fullScale scale  // of all three
+	fullScale scale  // of the log-odds of all three
 }
 
-// laneVectors is what lanes know of vectors.
+// laneVectors is the part of lanes that needs sentence vectors.
 type laneVectors struct {
 	alarmWeights []float32 // encoder.Size, and the bias at the end
 	laneWeights  []float32 // by lane, a row each of encoder.Size, and a bias
@@ -41,13 +41,13 @@ type laneVectors struct {
 	first        []int   // by lane, into table
 }
 
-// scale turns a sum of log-odds into the probability that it stands for.
+// scale calibrates log-odds into a probability (Platt scaling).
 type scale struct{ Factor, Bias float64 }
 
 func (s scale) at(z float64) float64 { return 1 / (1 + math.Exp(-s.Factor*z-s.Bias)) }
 
-// The least number of examples of lanes for which a scale is fitted; fewer use these,
-// which are about those of the built-in folder, and in doubt raise no alarm.
+// With fewer examples of lanes than minLaneExamples no scale is fitted. The default ones
+// are near those of the built-in folder, and raise no alarm in doubt.
 const minLaneExamples = 150
 
 var (
@@ -57,9 +57,9 @@ var (
 
 const (
 	laneBits          = 16 // of hashed features
-	nearnessSharpness = 20 // how much likeness counts: exp(laneSharp · cosine)
-	vectorShare       = .5 // share of the regression over vectors
-	laneSharpness     = .5 // of the log-odds of one lane against the others
+	nearnessSharpness = 20 // an example counts exp(nearnessSharpness · cosine)
+	vectorShare       = .5 // weight of the regression over vectors
+	laneSharpness     = .5 // scales the log-odds between lanes; below 1 it makes them less sure
 )
 
 // hashed is a text's features: places and values.
@@ -68,8 +68,9 @@ type hashed struct {
 	value []float32
 }
 
-// features appends a text's words and pairs of them, and the 3 to 5 letters in a row of
-// each word, as tf-idf: each kind of length 1. Without idf, they are counts.
+// features sets h to the tf-idf of a text: its words and pairs of words, normalised to
+// length 1, then its character n-grams of 3 to 5 letters, normalised by themselves.
+// Without l.idf they are counts.
 func (l *lanes) features(h *hashed, s string) {
 	h.at, h.value = h.at[:0], h.value[:0]
 	if len(s) > maxLaneText {
@@ -115,8 +116,8 @@ func (h *hashed) add(x uint32) {
 	h.at = append(h.at, (x^x>>laneBits)&(1<<laneBits-1))
 }
 
-// countFrom brings the same places after from together, and sets their values to how often
-// they are there; it gives the end.
+// countFrom sorts the features after from, merges equal ones with their number as value,
+// and returns the end.
 func (h *hashed) countFrom(from int) int {
 	own := h.at[from:]
 	slices.Sort(own)
@@ -171,9 +172,9 @@ func (l *lanes) newScratch() *laneScratch {
 	return s
 }
 
-// alarm gives the probability that a question is an emergency, and leaves in s.log the
-// log-odds of each lane, so far as they differ. The vector is nil for words alone; the
-// nearness of the phrasings of other documents is theirs.
+// alarm returns the probability that a question is an emergency, and leaves the
+// log-probabilities of the lanes in s.logOdds. v is the question's vector, nil for words
+// alone; others are the cosines of the phrasings of all entries.
 func (l *lanes) alarm(s *laneScratch, question string, v []float32, others []float32) float64 {
 	l.features(&s.hashed, question)
 	z := float64(s.hashed.dot(l.alarmWords) + l.alarmWords[1<<laneBits])
@@ -196,11 +197,11 @@ func (l *lanes) alarm(s *laneScratch, question string, v []float32, others []flo
 	return alarm
 }
 
-// minAlarm is the least probability of an emergency at which it is looked which one it
-// is: that takes longer than all else.
+// minAlarm is the probability of an emergency below which the lanes are not scored, which
+// takes longer than all else.
 const minAlarm = .02
 
-// scoreLanes sets what words say of which lane it is.
+// scoreLanes sets s.logOdds to the lanes' log-probabilities by words.
 func (l *lanes) scoreLanes(s *laneScratch) {
 	const row = 1 << laneBits
 	for i := range l.ids {
@@ -209,8 +210,8 @@ func (l *lanes) scoreLanes(s *laneScratch) {
 	logSoftmax(s.logOdds)
 }
 
-// nearness is the log-odds of lanes by the nearness of examples. Examples of a fold are left
-// out; fold may be nil.
+// nearness is the log-odds of an emergency by the examples near the question. Examples of
+// fold out are left out; fold may be nil.
 func (m *laneVectors) nearness(cosines, others []float32, fold []int8, out int8) float64 {
 	var in, not float64
 	for k, c := range cosines {
@@ -230,8 +231,8 @@ func (m *laneVectors) nearness(cosines, others []float32, fold []int8, out int8)
 	return math.Log((in + 1e-12) / (not + 1e-12))
 }
 
-// scoreLanes adds what vectors say of which lane it is, and sets the examples that are
-// nearest.
+// scoreLanes adds the lanes' log-probabilities by vectors, and sets each lane's nearest
+// example.
 func (m *laneVectors) scoreLanes(s *laneScratch, v []float32) {
 	log, cosines := s.logOdds, s.cosines
 	meant, near := make([]float64, len(log)), make([]float64, len(log))
@@ -268,8 +269,7 @@ func logSoftmax(z []float64) {
 	}
 }
 
-// ranked gives the lanes that a question may be, best first: their confidences sum to the
-// alarm.
+// ranked returns at most n lanes, best first. The confidences of all sum to alarm.
 func (l *lanes) ranked(s *laneScratch, alarm float64, n int) []Candidate {
 	if alarm < minAlarm {
 		return nil

@@ -8,14 +8,14 @@ import (
 	"canteen/knowledge/match/encoder"
 )
 
-// laneExample is a text that lanes learn from.
+// laneExample is a text that the lanes are trained on.
 type laneExample struct {
 	text string
-	lane int // -1: it is none's
+	lane int // -1: no emergency
 }
 
-// examplesOf are the texts of all documents, those of lanes first and in the order of
-// ids, then those that are no lane's.
+// examplesOf returns the phrasings of all documents: those of lanes first, in the order
+// of their ids, then the harmless ones, then the entries'. The first own are special's.
 func examplesOf(ranked, special []Document) (all []laneExample, own int) {
 	lane := 0
 	for i := range special {
@@ -42,7 +42,7 @@ func examplesOf(ranked, special []Document) (all []laneExample, own int) {
 	return all, own
 }
 
-// newLanes are lanes that have learnt nothing; nil where there are none.
+// newLanes returns untrained lanes; nil where special has none.
 func newLanes(special []Document, lex Lexicon) *lanes {
 	l := &lanes{read: lex.Reader(), wordScale: defaultWordScale, fullScale: defaultFullScale}
 	for i := range special {
@@ -61,8 +61,8 @@ const (
 	laneEpochs = 15
 )
 
-// fitLanes learns lanes from words, and from vectors too where they are given, by
-// laneExample. The error is ctx's.
+// fitLanes trains lanes on words, and on vectors too where they are given. The error is
+// ctx's.
 func fitLanes(ctx context.Context, ranked, special []Document, lex Lexicon, vectors func(string) *encoder.Stored, encoderID string) (*lanes, error) {
 	l := newLanes(special, lex)
 	if l == nil {
@@ -110,7 +110,7 @@ func fitLanes(ctx context.Context, ranked, special []Document, lex Lexicon, vect
 	return l, l.calibrate(ctx, all, own, features, x)
 }
 
-// calibrate fits the scales on examples that were left out.
+// calibrate fits the scales on held-out examples.
 func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, features []hashed, x [][]float32) error {
 	n := 0
 	for _, c := range l.count {
@@ -124,7 +124,7 @@ func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, featu
 	for i := range fold {
 		fold[i] = int8(rng.IntN(laneFolds))
 	}
-	// Of what is no lane's and not made to be mistaken for one, some are enough.
+	// Of the entries' phrasings, which are easy, a sample is enough.
 	some := max(1, (len(all)-own)/max(1, own))
 	var alone, both []float64
 	var is []bool
@@ -257,8 +257,8 @@ func label(yes bool) float32 {
 	return 0
 }
 
-// fitAlarmWords fits a logistic regression over hashed features to those of the examples
-// that learn names; the bias is last.
+// fitAlarmWords fits a logistic regression over hashed features on the examples for which
+// learn is true. The bias is last.
 func fitAlarmWords(features []hashed, yes, learn func(int) bool) []float32 {
 	w := make([]float32, 1<<laneBits+1)
 	moved := make([]float32, len(w))
@@ -289,7 +289,7 @@ func fitAlarmWords(features []hashed, yes, learn func(int) bool) []float32 {
 	return w
 }
 
-// fitAlarmVectors is learnWords over vectors.
+// fitAlarmVectors is fitAlarmWords over vectors.
 func fitAlarmVectors(x [][]float32, yes, learn func(int) bool) []float32 {
 	w := make([]float32, encoder.Size+1)
 	moved := make([]float32, len(w))
@@ -318,7 +318,8 @@ func fitAlarmVectors(x [][]float32, yes, learn func(int) bool) []float32 {
 	return w
 }
 
-// fitLaneWords fits a softmax over lanes to their examples, each lane weighing the same.
+// fitLaneWords fits a softmax regression over lanes on their examples. Each lane has the
+// same weight, however many examples it has.
 func fitLaneWords(features []hashed, all []laneExample, lanes int) []float32 {
 	const row = 1 << laneBits
 	w := make([]float32, lanes*row)
@@ -348,7 +349,7 @@ func fitLaneWords(features []hashed, all []laneExample, lanes int) []float32 {
 	return w
 }
 
-// fitLaneVectors is learnWhich over vectors, with a bias at the end of each row.
+// fitLaneVectors is fitLaneWords over vectors, with a bias at the end of each row.
 func fitLaneVectors(x [][]float32, all []laneExample, lanes int) []float32 {
 	const row = encoder.Size + 1
 	w := make([]float32, lanes*row)
@@ -377,7 +378,7 @@ func fitLaneVectors(x [][]float32, all []laneExample, lanes int) []float32 {
 	return w
 }
 
-// eachLane goes through the examples of lanes, some times over and shuffled.
+// eachLane calls step with each example of a lane, laneEpochs times in shuffled order.
 func eachLane(all []laneExample, lanes int, seed uint64, step func(i int, weight float32, z []float64)) {
 	count := make([]int, lanes)
 	n := 0
@@ -398,7 +399,8 @@ func eachLane(all []laneExample, lanes int, seed uint64, step func(i int, weight
 	}
 }
 
-// understand gives lanes, which know what to make of vectors, those of their examples.
+// understand returns the same lanes with the vectors of their examples; the weights over
+// vectors are there already.
 func (l *lanes) understand(special []Document, vectors func(string) *encoder.Stored) *lanes {
 	own, _ := examplesOf(nil, special)
 	stored := make([]*encoder.Stored, len(own))
@@ -412,8 +414,7 @@ func (l *lanes) understand(special []Document, vectors func(string) *encoder.Sto
 	return &out
 }
 
-// newLaneVectors has the examples of lanes, which come first in the order of lanes, and
-// those that are none's.
+// newLaneVectors indexes the vectors of examples, in the order of examplesOf.
 func newLaneVectors(stored []*encoder.Stored, own []laneExample, lanes int) *laneVectors {
 	m := &laneVectors{table: encoder.NewTable(stored), lane: make([]int16, len(own)), first: make([]int, lanes+1)}
 	for i := range own {

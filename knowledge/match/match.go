@@ -27,8 +27,8 @@ type Document struct {
 	Phrasings []string
 	Answer    string // its title and answer in plain text, or ""
 	Covered   bool   // counts towards Result.Covered
-	Lane      bool   // an emergency: it is in Result.Lanes, and never among the candidates
-	Harmless  bool   // its phrasings are examples of what is no emergency; it is never found
+	Lane      bool   // an emergency: it may be in Result.Lanes, and is never a candidate
+	Harmless  bool   // its phrasings are examples of no emergency; it is never found
 }
 
 // Lexicon is what the folder knows about words. The zero value is fine.
@@ -36,7 +36,7 @@ type Lexicon struct {
 	Synonyms  [][]string        // the first of each set is the form that all are read as
 	Cues      []Cue             // words that mean another only in company
 	Distinct  [][]string        // words that are never read as one another
-	Keep      []string          // words that spelling leaves alone
+	Keep      []string          // words that spelling correction leaves alone
 	Textspeak map[string]string // one word or several, replaced before all else
 }
 
@@ -114,7 +114,7 @@ func Build(docs []Document, lex Lexicon) *Index {
 	return ix.derive(docs, build(docs, lex), nil, nil)
 }
 
-// separate tells the documents that are ranked from the others.
+// separate returns the documents that are ranked, and the others: lanes and harmless ones.
 func separate(docs []Document) (ranked, special []Document) {
 	for _, d := range docs {
 		if d.Lane || d.Harmless {
@@ -176,10 +176,10 @@ func (ix *Index) Understand(ctx context.Context, e *encoder.Encoder, known Vecto
 // Understands tells whether the index ranks by meaning.
 func (ix *Index) Understands() bool { return ix.meaning != nil }
 
-// Amend returns an index of other documents that ranks by ix's words and by the
-// meaning of the new phrasings: a document that ix did not have is found by its
-// meaning alone, and where ix does not understand not at all, until there is a fitted
-// index of all. Lanes stay as they are in ix.
+// Amend returns an index of other documents at once, to be used until one is fitted. It
+// ranks by ix's words and by the meaning of all phrasings. So a document that ix did not
+// have is found by its meaning alone, or not at all where ix does not understand. Lanes
+// stay as they are in ix.
 func (ix *Index) Amend(ctx context.Context, docs []Document, known Vectors) (*Index, error) {
 	docs, special := separate(docs)
 	if ix.meaning == nil {

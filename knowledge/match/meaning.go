@@ -8,7 +8,7 @@ import (
 	"canteen/knowledge/match/encoder"
 )
 
-// meaning has the vectors of all documents.
+// meaning has the sentence vectors of all documents.
 type meaning struct {
 	encoder   *encoder.Encoder
 	first     []int               // by document, into phrasings; one more at the end
@@ -24,10 +24,11 @@ type meaning struct {
 // count is how many phrasings document d has.
 func (m *meaning) count(d int) int { return m.first[d+1] - m.first[d] }
 
-// answerChars is how much of a document's answer is compared with.
+// answerChars is how much of a document's answer is encoded.
 const answerChars = 260
 
-// newMeaning has the vectors of documents, and of the phrasings of special ones.
+// newMeaning encodes what known does not have: the phrasings and answers of docs, and the
+// phrasings of special.
 func newMeaning(ctx context.Context, docs, special []Document, e *encoder.Encoder, known Vectors) (*meaning, error) {
 	m := &meaning{encoder: e, best: map[int][]float32{}, place: map[encoder.Key]int{}}
 	var texts []string
@@ -84,10 +85,10 @@ func (m *meaning) Find(key encoder.Key) *encoder.Stored {
 	return nil
 }
 
-// expectedBest gives the weights of a document's cosines, the greatest first, whose
-// sum is the expected greatest of three of them drawn at random: fifty phrasings do
-// not outshout three. There are C(n-j, k-1) ways in which the j-th is the greatest of
-// k drawn.
+// expectedBest returns weights for a document's n cosines, sorted from the greatest: the
+// weighted sum is the expected maximum of three drawn at random. So fifty phrasings have
+// no advantage over three. The j-th (from 1) is the greatest of k drawn in C(n-j, k-1)
+// ways.
 func expectedBest(n int) []float32 {
 	k := min(3, n)
 	w := make([]float32, n)
@@ -117,14 +118,14 @@ type likeness struct {
 	phrasing int     // the nearest
 }
 
-// compare sets s.like to what each document's likeness to a question is, whose
-// spelling was corrected in mended.
-func (m *meaning) compare(s *scratch, question, mended string) {
+// compare sets s.like to each document's likeness to a question; corrected is the
+// question with its spelling corrected.
+func (m *meaning) compare(s *scratch, question, corrected string) {
 	var v []float32
-	if known := m.Find(m.encoder.Key(question)); known != nil { // a phrasing to the letter
+	if known := m.Find(m.encoder.Key(question)); known != nil { // it is exactly a phrasing
 		v = known.Vector()
 	} else {
-		v = m.encoder.Encode(mended)
+		v = m.encoder.Encode(corrected)
 	}
 	s.vector = v
 	m.phrasings.Compare(v, s.cosines)

@@ -39,8 +39,9 @@ func sorted(lex Lexicon) any {
 	}{lex, speech}
 }
 
-// kept is a fitted model as it is written down. Weights are in steps of a scale, as
-// the fit itself rounds them, so that what is read back ranks as what was fitted.
+// kept is the file of a fitted model. Weights are quantised, as the fit itself rounds
+// them, so that a restored model ranks exactly as the fitted one. Its types' names are
+// part of the file (gob).
 type kept struct {
 	Key        [32]byte
 	Words      steps // by posting
@@ -52,7 +53,7 @@ type kept struct {
 	Lanes      *keptLanes // nil where there are none
 }
 
-// keptLanes are lanes as they are written down.
+// keptLanes are the lanes in a kept model.
 type keptLanes struct {
 	Idf, Words, Which  steps
 	Linear, WhichMeant steps // under the encoder
@@ -70,8 +71,8 @@ func encodeLanes(l *lanes) *keptLanes {
 	return k
 }
 
-// restore gives the lanes back; nil where they are not those of the index. Those under
-// another encoder know words alone.
+// restore returns the lanes; nil where they are not those of the index. Where the encoder
+// is another, they classify by words alone.
 func (k *keptLanes) restore(ix *Index, encoderID string) *lanes {
 	l := newLanes(ix.special, ix.lex)
 	if l == nil || k == nil || len(k.Idf.Values) != 2<<laneBits || len(k.Words.Values) != 2<<laneBits+2 || len(k.Which.Values) != len(l.ids)*2<<laneBits {
@@ -85,7 +86,7 @@ func (k *keptLanes) restore(ix *Index, encoderID string) *lanes {
 	return l
 }
 
-// steps are numbers in 16 bits.
+// steps are numbers quantised to 16 bits.
 type steps struct {
 	Scale  float32
 	Values []byte
@@ -114,18 +115,18 @@ func (s steps) floats() []float32 {
 	return x
 }
 
-// roundToSteps brings numbers to what they are read back as.
+// roundToSteps rounds numbers to the values that they are restored as.
 func roundToSteps(x []float32) { copy(x, quantise(x).floats()) }
 
-// KeyOf is the key under which a model was kept, and the id of the encoder whose
-// vectors it knows; zero of what is none.
+// KeyOf returns the key under which a model was kept and the id of its encoder; zero
+// values where it cannot be read.
 func KeyOf(model []byte) (key [32]byte, encoderID string) {
 	var k kept
 	_ = gob.NewDecoder(bytes.NewReader(model)).Decode(&k) // what cannot be read has no key
 	return k.Key, k.Encoder
 }
 
-// Model is what was fitted, to be kept under its key. It needs a fitted index.
+// Model returns the fitted model, to be kept under its key. The index has to be fitted.
 func (ix *Index) Model(key [32]byte) ([]byte, error) {
 	w := ix.words.model
 	k := kept{Key: key, Calibrator: ix.words.cal, Sense: quantise(w.dense)}
@@ -145,8 +146,8 @@ func (ix *Index) Model(key [32]byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Restore makes the fitted index of a kept model: the key says of which documents it
-// is. What the model knows of vectors is used by Understand, with the encoder of that id.
+// Restore returns the fitted index of a kept model, or ErrModel where it is not that of
+// key. Its weights over vectors are used by Understand, if encoderID is theirs.
 func (ix *Index) Restore(key [32]byte, model []byte, encoderID string) (*Index, error) {
 	var k kept
 	if err := gob.NewDecoder(bytes.NewReader(model)).Decode(&k); err != nil {

@@ -18,7 +18,7 @@ func (l Lexicon) Reader() *text.Reader {
 	return text.NewReader(l.Textspeak, slices.Concat(l.Keep, slices.Concat(l.Synonyms...)))
 }
 
-// lexicon is a Lexicon made ready: everything by word.
+// lexicon is a Lexicon indexed by word.
 type lexicon struct {
 	reader *text.Reader
 	rules  map[string][]rule // by first word, longest first
@@ -100,8 +100,8 @@ func compileLexicon(l Lexicon) *lexicon {
 	return lx
 }
 
-// conflatesDistinct tells whether reading from as to would turn one distinct word into
-// another of its set.
+// conflatesDistinct reports whether reading from as to would turn a distinct word into
+// another of the same set.
 func (lx *lexicon) conflatesDistinct(from, to []string) bool {
 	for _, f := range from {
 		for _, t := range to {
@@ -118,8 +118,8 @@ type token struct {
 	word     string // shared with the index where the word is known
 	id       int32  // in vocab, or -1
 	gap      text.Gap
-	original string  // as it was typed, where that differs
-	weight   float32 // what it counts, at most 1
+	original string  // as it was typed; "" where that is the same
+	weight   float32 // 1, or less in a clause that says little
 	from, to int     // where it stands in the question
 }
 
@@ -145,8 +145,8 @@ func (ix *words) tokenise(s *wordScratch, question string) []token {
 	return toks
 }
 
-// applyCorrections is a text with its misspelt, masked and shortened words as they were read: an
-// encoder knows words as they are printed.
+// applyCorrections gives the source text with each word replaced that was read as
+// another: misspelt, masked or shortened ones. The encoder knows correct spelling alone.
 func applyCorrections(source string, toks []token) string {
 	if !slices.ContainsFunc(toks, func(t token) bool { return t.original != "" }) {
 		return source
@@ -170,7 +170,7 @@ func applyCorrections(source string, toks []token) string {
 	return b.String()
 }
 
-// newToken is the token that w makes where first to last stand in the question.
+// newToken makes the token of w, in the place of the tokens first to last.
 func (ix *words) newToken(w string, first, last *token, typed string) token {
 	t := token{word: w, id: -1, gap: first.gap, original: typed, weight: 1, from: first.from, to: last.to}
 	if id, ok := ix.known[w]; ok {
@@ -320,7 +320,7 @@ func (ix *words) spaceCost(a, b string) float64 {
 	return cost
 }
 
-// hasBigram tells whether some phrasing has the stems a and b beside each other.
+// hasBigram reports whether the stems a and b stand next to each other in a phrasing.
 func (ix *words) hasBigram(a, b int32) bool {
 	if a < 0 || b < 0 {
 		return false
@@ -329,7 +329,7 @@ func (ix *words) hasBigram(a, b int32) bool {
 	return ok
 }
 
-// expandSynonyms applies cues, then synonyms, in place where lengths allow.
+// expandSynonyms replaces words by the lexicon's cues, then by its synonyms.
 func (lx *lexicon) expandSynonyms(toks []token, ix *words) []token {
 	if len(lx.cues) > 0 {
 		for i := range toks {
@@ -394,8 +394,8 @@ func hasPrefix(toks []token, words []string) bool {
 	return true
 }
 
-// inContext tells whether one of near stands in the question, other than as the
-// word itself alone.
+// inContext reports whether the question has one of the phrases near, other than the word
+// at at itself.
 func inContext(toks []token, at int, near [][]string) bool {
 	for _, n := range near {
 		for i := range toks {

@@ -12,22 +12,23 @@ const (
 	bmK1 = 1.2
 	bmB  = .5
 
-	candidates = 32 // that BM25 and sense hand on
-	senseLift  = .6 // of nearness of sense beside BM25, its best being 1
+	candidates = 32 // on the shortlist
+	senseLift  = .6 // weight of the word vectors' cosine beside BM25, whose best is 1
 
-	// Among very many documents, sense is asked only of those that BM25 has
-	// something for: it would take half of the time.
+	// With more documents than manyDocs, word vectors are compared only where BM25 is at
+	// least faintBM of its best: otherwise they take half of the time.
 	manyDocs = 500
 	faintBM  = .2
 
-	// There, too, character n-grams that more than one document in so many has
-	// are left out: they tell little and have the longest lists.
+	// With as many, character n-grams that more than one document in commonPart has are
+	// left out: they tell little and have the longest posting lists.
 	commonPart = 4
 
-	// The ranking is the softmax's logit, and BM25 and sense in its spread.
+	// The score is the softmax's logit plus BM25 and the word vectors' cosine, both
+	// scaled to the logit's spread.
 	bmShare    = .8
 	senseShare = .2
-	bmLogit    = 2.5 // a z-score of BM25 in logits, while there is no softmax
+	bmLogit    = 2.5 // weight of BM25's z-score while there is no softmax
 )
 
 // inverted maps features to the documents that have them.
@@ -37,7 +38,7 @@ type inverted struct {
 	bm  []float32 // what the feature is worth to BM25 there
 }
 
-// maxDocs is what a uint16 can tell apart; further documents are not ranked.
+// maxDocs is the number of documents that a uint16 can hold; further ones are not ranked.
 const maxDocs = 1 << 16
 
 // invert makes the inverted file and idf from the counts in phr.
@@ -126,8 +127,8 @@ func (ix *words) invert() {
 	}
 }
 
-// pair is what a feature is worth to BM25 and to the softmax, together since
-// they are asked for together.
+// pair has a feature's weights in BM25 and in the softmax, side by side in memory
+// because they are read together.
 type pair struct{ bm, sm float32 }
 
 // wordScratch is what one question needs while it is ranked.
@@ -148,7 +149,7 @@ type wordScratch struct {
 	q             []float32 // by feature: the question as a dense vector
 	top           []scored
 	clauses       []clause
-	clause        clause // that asks, as far as can be told
+	clause        clause // the one that looks most like the question
 	distinct      []distinctWord
 	kind          uint8
 	sig           signals
@@ -208,7 +209,7 @@ func (ix *words) features(s *wordScratch, toks []token) {
 	ix.sense(toks, s.sense)
 }
 
-// scoreAll adds up what the features in s.feats give every document.
+// scoreAll sets every document's BM25 score and logit from the features in s.feats.
 func (ix *words) scoreAll(s *wordScratch) {
 	clear(s.bm25)
 	if ix.model == nil {
@@ -255,7 +256,7 @@ func (ix *words) score(s *wordScratch) {
 	ix.combine(s.top)
 }
 
-// shortlist fills s.top by BM25 and nearness of sense.
+// shortlist fills s.top with the n best documents by BM25 and word vectors.
 func (ix *words) shortlist(s *wordScratch, n int) {
 	dim := len(s.sense)
 	peak := float32(0)
@@ -280,7 +281,8 @@ func (ix *words) shortlist(s *wordScratch, n int) {
 	s.top = pickTop(s.blend, n, s.top[:0])
 }
 
-// clashCost is what naming another platform costs a document, in logits.
+// clashCost is the penalty in logits of a document about another platform than the one
+// that the question names: see clash.
 const clashCost = 1.5
 
 // pickTop appends the n documents of highest positive score, best first; of
@@ -308,8 +310,8 @@ func pickTop(score []float32, n int, top []scored) []scored {
 	return top
 }
 
-// combine turns scores into a ranking: the softmax's logit plus BM25 in the
-// logit's own spread, as z-scores summed would be.
+// combine sorts the candidates by a weighted sum of z-scores, in the scale of the
+// softmax's logit.
 func (ix *words) combine(top []scored) {
 	bmMean, bmDev := spread(top, func(s *scored) float64 { return float64(s.bm25) })
 	csMean, csDev := spread(top, func(s *scored) float64 { return float64(s.sense) })
@@ -373,9 +375,9 @@ func (ix *words) rank(s *wordScratch, question string) {
 	}
 }
 
-// Where the first candidate is in doubt, the likeness of the next few to their
-// nearest phrasing speaks too, in logits: it takes time, and gives .2 points
-// on BANKING77 and 1 on messages with a story.
+// Where the share of the first candidate is at most rerankBelow, the first rerankTop
+// candidates are reranked by the cosine to their nearest phrasing. It gains .2 points on
+// BANKING77 and 1 on messages with a story; doing it always would only take time.
 const (
 	rerankBelow  = .9
 	rerankTop    = 4
@@ -398,8 +400,8 @@ func (ix *words) rerankByPhrasing(s *wordScratch) {
 	s.reorder(len(few), rerankWeight*few[len(few)-1].likeness)
 }
 
-// reorder puts s.top in order again after the first few gained: the others stay
-// where they are, and gain what the last of these gained.
+// reorder sorts s.top again after the scores of the first few rose. The others get last,
+// the rise of the last of these, so that they keep their distance.
 func (s *wordScratch) reorder(few int, last float32) {
 	for i := range s.top[few:] {
 		s.top[few+i].score += last
@@ -408,7 +410,7 @@ func (s *wordScratch) reorder(few int, last float32) {
 	setShares(s.top)
 }
 
-// setShares makes probabilities of z.
+// setShares sets each candidate's share: the softmax of the scores.
 func setShares(top []scored) {
 	sum := 0.
 	for i := range top {
@@ -419,9 +421,8 @@ func setShares(top []scored) {
 	}
 }
 
-// rankClauses ranks every clause by itself to learn how much it has to say,
-// then ranks the message with each word weighed by its clause. The clause that
-// says most becomes s.clause.
+// rankClauses ranks every clause by itself, then the whole message with each word
+// weighted by how well its clause scored. The best clause becomes s.clause.
 func (ix *words) rankClauses(s *wordScratch, toks []token, parts []clause) {
 	for k := range parts {
 		c := &parts[k]
@@ -441,7 +442,8 @@ func (ix *words) rankClauses(s *wordScratch, toks []token, parts []clause) {
 	ix.score(s)
 }
 
-// strength tells how much the best document has to say for itself.
+// strength is a document's score before it is compared with others: the logit, or BM25
+// while there is no softmax.
 func (t *scored) strength(ix *words) float32 {
 	if ix.model == nil {
 		return t.bm25
@@ -449,7 +451,7 @@ func (t *scored) strength(ix *words) float32 {
 	return t.logit
 }
 
-// findDistinct notes the distinct words of the question.
+// findDistinct sets s.distinct to the question's distinct words.
 func (ix *words) findDistinct(s *wordScratch, toks []token) {
 	s.distinct = s.distinct[:0]
 	for i := range toks {
@@ -470,8 +472,8 @@ type distinctWord struct {
 	count int
 }
 
-// clash tells how far document d is about other words of a distinct set than
-// the question: 1 if all that its phrasings name is another.
+// clash is 0 to 1: how far document d is about another member of a distinct set than the
+// question names, such as Twitter where it names Facebook.
 func (ix *words) clash(s *wordScratch, d int) float32 {
 	worst := float32(0)
 	for _, q := range s.distinct {

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// Vectors of 25,000 words in 64 dimensions, so that a question may share its sense
-// with a phrasing where it shares no word. Their weighted sum was taught to come near
-// to what a sentence encoder makes of a text: bench/vectors, words/COPYRIGHT.vectors.
+// Vectors of 25,000 words in 64 dimensions, to match a question with a phrasing that
+// shares no word with it. They were distilled so that the weighted sum of a text's words
+// approximates its sentence vector: bench/vectors, words/COPYRIGHT.vectors.
 //
 //go:embed words/vectors.bin
 var vectorsBin string
@@ -43,9 +43,9 @@ func (v *wordVectors) weight(row int32) float32 {
 	return float32(1e-3 / (1e-3 + p))
 }
 
-// sense adds up the vectors of toks and brings the sum to length one, if there
-// is any. Distinct words stay out: to these vectors, one platform is much like
-// another.
+// sense sets out to the weighted sum of the word vectors of toks, of length 1; zero where
+// none has a vector. Distinct words are left out: by their vectors, one platform is much
+// like another.
 func (ix *words) sense(toks []token, out []float32) {
 	clear(out)
 	v := senses()

@@ -10,8 +10,8 @@ import (
 	"canteen/knowledge/match/encoder"
 )
 
-// vectorSoftmax is a softmax regression over vectors: where a document has many phrasings, it
-// knows better than their mere nearness what is told apart by what.
+// vectorSoftmax is a softmax regression over sentence vectors. For documents with many
+// phrasings it separates better than cosines alone.
 type vectorSoftmax struct {
 	weights []float32 // by document, a row each
 	bias    []float32
@@ -27,11 +27,11 @@ const (
 	softRate    = 2.0
 	softStart   = 8    // length of a document's weights before the first step
 	softDecay   = 1e-6 // of the weights, a step
-	softBalance = .7   // a document with n phrasings counts n to the power of 1 less this
+	softBalance = .7   // a document with n phrasings has weight n^(1-softBalance)
 )
 
-// initVectorSoftmax makes one in which each document's weights point to the centre of its
-// phrasings, as seen from the centre of all.
+// initVectorSoftmax sets each document's weights to the direction from the centre of all
+// documents to the centre of its phrasings.
 func initVectorSoftmax(vectors []*encoder.Stored, first []int) *vectorSoftmax {
 	docs := len(first) - 1
 	s := &vectorSoftmax{weights: make([]float32, docs*encoder.Size), bias: make([]float32, docs)}
@@ -57,14 +57,14 @@ func initVectorSoftmax(vectors []*encoder.Stored, first []int) *vectorSoftmax {
 	return s
 }
 
-// copyDocument gives document d what document e of another softmax has learnt.
+// copyDocument copies the weights of document e of another softmax to document d.
 func (s *vectorSoftmax) copyDocument(d int, from *vectorSoftmax, e int) {
 	copy(s.weights[d*encoder.Size:][:encoder.Size], from.weights[e*encoder.Size:])
 	s.bias[d] = from.bias[e]
 }
 
-// fitVectorSoftmax fits one by plain SGD: each phrasing against the documents whose centre is
-// nearest to it. The error is ctx's.
+// fitVectorSoftmax fits one by SGD: each phrasing against the softRivals documents with
+// the nearest centres. The error is ctx's.
 func fitVectorSoftmax(ctx context.Context, vectors []*encoder.Stored, first []int) (*vectorSoftmax, error) {
 	docs := len(first) - 1
 	s := initVectorSoftmax(vectors, first)

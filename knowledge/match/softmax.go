@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	rivals       = 16 // that a phrasing is trained against; 32 gains nothing, 10 costs 1 on the folder
+	rivals       = 16 // documents that a phrasing is trained against; 32 gains nothing, 10 costs 1 on the folder
 	epochs       = 8
 	learningRate = 1.2 // falls to nothing over the epochs
 	senseScale   = 1.3 // of the dense part beside the sparse
 )
 
-// softmax is a multinomial logistic regression whose weights stand beside the
+// softmax is a multinomial logistic regression with one weight for each posting of the
 // inverted file: a document has weights for its own features only.
 type softmax struct {
 	w     []float32 // by posting, while it is fitted
-	both  []pair    // by posting: with what it is worth to BM25
+	both  []pair    // by posting, with BM25's weight
 	dense []float32 // by document, a row each, for the sense of the question
 }
 
@@ -74,12 +74,12 @@ func (ix *words) copy() *words {
 	return out
 }
 
-// minStep is the smallest error that is worth a step: most rivals are far
-// behind after the first epochs.
+// minStep is the smallest error that moves weights: after the first epochs most rivals
+// are far behind.
 const minStep = 0.004
 
-// train fits the softmax by plain SGD, each phrasing against the documents
-// that BM25 and sense find for it.
+// train fits the softmax by SGD: each phrasing against the documents that BM25 and word
+// vectors find for it.
 func (ix *words) train(ctx context.Context) (*softmax, error) {
 	n := len(ix.phr.doc)
 	dim := senses().dim
@@ -122,7 +122,7 @@ func newSoftmax(w, bm, dense []float32) *softmax {
 	return m
 }
 
-// learn compares the right document with its rivals, and moves their weights.
+// learn makes one SGD step on an example.
 func (e *example) learn(m *softmax, lr float32, vec []feat, sense []float32) {
 	if len(e.docs) == 1 {
 		return
@@ -155,8 +155,8 @@ func (e *example) learn(m *softmax, lr float32, vec []feat, sense []float32) {
 	e.step(m, zs, lr, vec, sense)
 }
 
-// step moves the weights by the errors in zs. Rivals that are too far behind
-// for a step leave the example for good: six of sixteen are left at the end.
+// step moves the weights by the errors in zs. A rival whose error is below minStep is
+// dropped from the example for good: of sixteen, six are left at the end.
 func (e *example) step(m *softmax, zs []float32, lr float32, vec []feat, sense []float32) {
 	dim := len(sense)
 	at, kept, to := uint32(0), 0, uint32(0)
@@ -193,9 +193,9 @@ func (e *example) step(m *softmax, zs []float32, lr float32, vec []feat, sense [
 	e.docs, e.ends, e.posts, e.from = e.docs[:kept], e.ends[:kept], e.posts[:to], e.from[:to]
 }
 
-// rivals returns what makes an example of a phrasing, good until the next. It
-// finds rivals by words and sense alone, for character n-grams touch nearly
-// every document and change few rivals.
+// rivals returns a function that makes the example of a phrasing, valid until the next
+// call. It finds rivals without character n-grams, which are in nearly every document and
+// change few rivals.
 func (ix *words) rivals() func(i int) *example {
 	s := ix.newScratch()
 	dim := len(s.sense)
@@ -251,8 +251,8 @@ func (ix *words) rivals() func(i int) *example {
 	}
 }
 
-// members finds the posting of a feature in a document: by bits and counts
-// where the list is long, by looking through it where it is short.
+// members finds the posting of a feature in a document: in long lists by a bitmap with
+// ranks, in short ones by a linear search.
 type members struct {
 	inv  *inverted
 	at   []int32 // by feature, into bits, or -1

@@ -23,8 +23,8 @@ func hashBytes(b []byte) uint32 {
 	return h
 }
 
-// speller finds the word that was meant. Its table maps every word with up to
-// two letters left out to the words that it may come from.
+// speller finds the words within two edits of a misspelt one. Its table maps every
+// known word with up to two letters left out to that word (symmetric deletion).
 type speller struct {
 	words []string // distinct, sorted
 	prior []float32
@@ -46,10 +46,10 @@ const (
 	splitSpell = 6  // from here on, two words may have run together
 )
 
-// bigramBonus is what going with a neighbour is worth.
+// bigramBonus lowers the cost of a word that stands beside a neighbour in a phrasing.
 const bigramBonus = .3
 
-// newSpeller takes words with what each is worth against the cost of an edit.
+// newSpeller takes words with their priors: what each takes off the cost of an edit.
 func newSpeller(priors map[string]float32) *speller {
 	sp := &speller{}
 	for w := range priors {
@@ -108,7 +108,7 @@ func depth(n int) int {
 	return 2
 }
 
-// deletions yields w with up to n letters left out, itself first; some twice.
+// deletions yields w, then w with up to n letters left out; some of these twice.
 func deletions(w []byte, n int, buf []byte, yield func([]byte)) {
 	yield(w)
 	if n == 0 {
@@ -127,8 +127,8 @@ func deletions(w []byte, n int, buf []byte, yield func([]byte)) {
 	}
 }
 
-// isMisspelt tells whether w is a word that spelling may touch: no number, not
-// too short or long, and not English.
+// isMisspelt reports whether spelling correction may change w: only letters, neither too
+// short nor too long, and no English word.
 func isMisspelt(w []byte) bool {
 	if len(w) < minSpell || len(w) > maxSpell+2 {
 		return false
@@ -141,16 +141,15 @@ func isMisspelt(w []byte) bool {
 	return !text.English(string(w))
 }
 
-// A word of English that the folder does not have and that is not usual may
-// be another that was mistyped, where that goes with a neighbour: my manger.
+// Real-word errors: an English word that is rare and not in the folder may be a typing
+// error for one that is ("my manger"), where that one fits a neighbour.
 const (
-	realWordLetters = 4  // letters
-	realWordCost    = .5 // the most that it may cost
+	realWordLetters = 4  // at least
+	realWordCost    = .5 // at most
 )
 
-// bestCorrection returns the word or the two words that w was meant to be, or
-// nothing, and what that costs. fits tells whether a word of the folder goes
-// with a neighbour.
+// bestCorrection returns the most likely correction of w, one word or two, and its cost;
+// "" where there is none. fits reports whether a word of the folder fits a neighbour.
 func (ix *words) bestCorrection(s *wordScratch, w []byte, fits func(string) bool) (string, string, float64) {
 	best, cost := ix.spell.nearest(s, w, "", math.Inf(1), fits)
 	best, cost = commonSpeller().nearest(s, w, best, cost, fits)
@@ -162,7 +161,7 @@ func (ix *words) bestCorrection(s *wordScratch, w []byte, fits func(string) bool
 	return best, "", cost
 }
 
-// nearest betters best at cost by a word of sp.
+// nearest returns sp's cheapest correction of w, or best where none costs less than cost.
 func (sp *speller) nearest(s *wordScratch, w []byte, best string, cost float64, fits func(string) bool) (string, float64) {
 	limit := 1.25
 	switch {
@@ -202,8 +201,8 @@ func (sp *speller) nearest(s *wordScratch, w []byte, best string, cost float64, 
 	return best, cost
 }
 
-// splitCompound splits w into two words of the folder, of three letters or
-// more: socialmedia.
+// splitCompound splits a word that lacks a space ("socialmedia") into two words of the
+// folder, of three letters or more each.
 func (ix *words) splitCompound(w []byte) (string, string) {
 	if len(w) < splitSpell {
 		return "", ""
@@ -218,8 +217,8 @@ func (ix *words) splitCompound(w []byte) (string, string) {
 	return "", ""
 }
 
-// editCost is the cost of typing w for want: edits, cheaper where fingers or
-// ears explain them, dearer at the first letter.
+// editCost is a weighted Damerau-Levenshtein distance: an edit costs less between keys
+// that are adjacent or letters that sound alike, and more at the first letter.
 func editCost(w []byte, want string) float64 {
 	n, m := len(w), len(want)
 	var rows [3][maxSpell + 4]float64

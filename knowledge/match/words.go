@@ -13,7 +13,7 @@ type words struct {
 	block    []uint8   // by feature
 	inv      inverted
 	phr      phrasings
-	mean     []float32        // by document, a row each: the mean sense of its phrasings
+	mean     []float32        // by document, a row each: the mean word vector of its phrasings
 	distinct [][]distinctWord // by document: the distinct words of its phrasings
 	spell    *speller
 	model    *softmax // nil until fitted

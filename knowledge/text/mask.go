@@ -22,15 +22,14 @@ var sensitive = func() map[string]struct{} {
 	return m
 }()
 
-// maxAttempts bounds what is looked for in one text.
+// maxAttempts bounds the masked words that are looked up in one text.
 const maxAttempts = 24
 
-// substitutes are the signs that are written for letters, most likely first.
+// substitutes are the letters that each sign is written for, most likely first.
 var substitutes = map[byte]string{'!': "il", '1': "il", '|': "il", '3': "e", '4': "a", '@': "a", '$': "s", '5': "s", '0': "o", '7': "t", '+': "t", '8': "b", '9': "g", '*': ""}
 
-// startsMasked tells whether a word begins at p[i] that may have signs among its letters:
-// it begins with a letter, after no other, and has a sign with a letter behind it, or
-// a star.
+// startsMasked reports whether a word that may be masked begins at p[i]: a letter that
+// follows none, then signs among letters, or a star.
 func startsMasked(p string, i int) bool {
 	if !letter(p[i]) || i > 0 && (alnum(p[i-1]) || p[i-1] == '\'') {
 		return false
@@ -58,8 +57,8 @@ func startsMasked(p string, i int) bool {
 // maxMask is the longest masked word, in letters.
 const maxMask = 12
 
-// unmask gives the word that is masked at the start of p, and how many bytes of p
-// it takes; 0 where there is none.
+// unmask returns the word that is masked at the start of p, and its length in p; 0 where
+// there is none.
 func unmask(p string) (string, int) {
 	n := 0
 	for n < len(p) && n <= maxMask {
@@ -69,7 +68,7 @@ func unmask(p string) (string, int) {
 		n++
 	}
 	for n > 0 && p[n-1] != '*' && !letter(p[n-1]) {
-		n-- // what ends a sentence hides no letter
+		n-- // a sign at the end is punctuation
 	}
 	if n < 3 || n > maxMask || n < len(p) && alnum(p[n]) {
 		return "", 0
@@ -98,7 +97,8 @@ func unmask(p string) (string, int) {
 	return "", 0
 }
 
-// sensitiveFor is the first sensitive word in the alphabet that a mask may hide, or "".
+// sensitiveFor returns the sensitive word that a mask may stand for, the first in the
+// alphabet, or "".
 func sensitiveFor(mask string) string {
 	best := ""
 	for w := range sensitive {
@@ -109,7 +109,7 @@ func sensitiveFor(mask string) string {
 	return best
 }
 
-// fitsMask tells whether a mask may hide a word: letter by letter.
+// fitsMask reports whether a mask may stand for a word, letter by letter.
 func fitsMask(mask, word string) bool {
 	if len(mask) != len(word) || mask[0] != word[0] && letter(mask[0]) {
 		return false
@@ -126,8 +126,8 @@ func fitsMask(mask, word string) bool {
 	return true
 }
 
-// unmask joins letters that were written apart, and parts words that were run
-// together, where a sensitive word comes of it.
+// unmask joins letters that were written apart, and splits words that were run together,
+// where that gives a sensitive word.
 func (r *Reader) unmask(words []Word) []Word {
 	words = joinLetters(words)
 	tries := maxAttempts
@@ -176,8 +176,8 @@ func joinLetters(words []Word) []Word {
 	return out
 }
 
-// spelledOut is how many single letters at the start spell a sensitive word, or a common
-// one of four letters and more; 0 where they spell none.
+// spelledOut returns how many single letters at the start spell a sensitive word, or a
+// common one of four letters or more; 0 where they spell none.
 func spelledOut(words []Word) int {
 	var b [maxMask]byte
 	n := 0
@@ -196,7 +196,8 @@ func spelledOut(words []Word) int {
 	return 0
 }
 
-// areHalves tells whether a and b, of which not both are words, make a sensitive word.
+// areHalves reports whether a and b, at least one of them no word, are the two parts of a
+// sensitive word.
 func areHalves(a, b string) bool {
 	if len(a) < 2 || len(b) < 2 || len(a)+len(b) > maxMask || IsCommon(a) && IsCommon(b) {
 		return false

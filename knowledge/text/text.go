@@ -45,9 +45,9 @@ func plainASCII(s string) bool {
 	return true
 }
 
-// invisible tells whether a character is not seen: controls, and formatting
-// characters (Unicode's Cf: zero-width spaces, soft hyphens, bidirectional
-// controls) but for the joiner that emoji are put together with.
+// invisible reports whether a character is not shown: controls and formatting characters
+// (Unicode's Cf: zero-width spaces, soft hyphens, bidirectional controls), but not the
+// joiner inside emoji.
 func invisible(r rune) bool {
 	return unicode.IsControl(r) || r != zeroWidthJoiner && unicode.Is(unicode.Cf, r) || r == combiningGraphemeJoiner
 }
@@ -81,10 +81,10 @@ func (f Folded) Span(from, to int) (start, end int) {
 	return int(f.at[from]), end
 }
 
-// Fold spells a text plainly: compatibility forms (fullwidth, circled, styled
-// letters; NFKC) as what they stand for, letters of other alphabets that pass for
-// Latin ones as these, straight quotes and dashes, no accents, lower case, every
-// kind of space as a space. Line breaks stay.
+// Fold reduces a text to plain lower-case letters. Compatibility forms (fullwidth,
+// circled, styled letters; NFKC) become what they stand for, letters of other alphabets
+// that look like Latin ones become these, quotes and dashes become straight, accents go,
+// and every kind of space becomes a space. Line breaks stay.
 func Fold(s string) Folded {
 	f := Folded{Source: s}
 	ascii, lower := true, true

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Gap is what stands before a word, the stronger the higher.
+// Gap is what separates a word from the one before; a higher value separates more.
 type Gap uint8
 
 const (
@@ -26,7 +26,7 @@ type Word struct {
 	From, To int    // where it stands in Reading.Source; words made of one stand at the same place
 }
 
-// Reading is a text split into words.
+// Reading is a text, read: its words and where they stand.
 type Reading struct {
 	Folded
 	Words   []Word
@@ -126,7 +126,7 @@ func (r *Reader) Read(s string, room []Word) Reading {
 	return read
 }
 
-// expand puts what text-speak and contractions stand for in their place.
+// expand replaces text-speak and contractions by what they stand for.
 func (r *Reader) expand(words []Word) []Word {
 	first := slices.IndexFunc(words, func(w Word) bool {
 		return r.textspeak[w.Text] != nil || contractions[w.Text] != nil
@@ -157,7 +157,7 @@ func (r *Reader) expand(words []Word) []Word {
 	return out
 }
 
-// expansion gives what the first n words stand for; n is 0 where they stand for
+// expansion returns what the first n words stand for; n is 0 where they stand for
 // themselves.
 func (r *Reader) expansion(words []Word) (n int, long []string) {
 	for _, p := range r.textspeak[words[0].Text] {
@@ -227,7 +227,7 @@ func split(s string, words []Word) Reading {
 	return read
 }
 
-// wordLength is how many bytes the word at the start of p has: letters, digits, and
+// wordLength returns the length in bytes of the word at the start of p: letters, digits, and
 // apostrophes among or after them.
 func wordLength(p string) int {
 	n := 0
