@@ -57,7 +57,8 @@ var (
 
 const (
 	laneBits          = 16 // of hashed features
-	nearnessSharpness = 20 // an example counts exp(nearnessSharpness · cosine)
+	nearnessSharpness = 30 // an example counts exp(nearnessSharpness · cosine)
+	wordShare         = .5 // weight of the regression over words, beside vectors
 	vectorShare       = .5 // weight of the regression over vectors
 	laneSharpness     = .5 // scales the log-odds between lanes; below 1 it makes them less sure
 )
@@ -188,7 +189,7 @@ func (l *lanes) alarm(s *laneScratch, question string, v []float32, others []flo
 		return alarm
 	}
 	m.table.Compare(v, s.cosines)
-	z += m.nearness(s.cosines, others, nil, 0)
+	z = wordShare*z + m.nearness(s.cosines, others, nil, 0)
 	alarm := l.fullScale.at(z + vectorShare*float64(dot(v, m.alarmWeights[:encoder.Size])+m.alarmWeights[encoder.Size]))
 	if alarm >= minAlarm {
 		l.scoreLanes(s)

@@ -175,7 +175,7 @@ func (l *lanes) calibrate(ctx context.Context, all []laneExample, own int, featu
 					kept = append(kept, c)
 				}
 			}
-			z += l.vectors.nearness(cosines, kept, fold, out)
+			z = wordShare*z + l.vectors.nearness(cosines, kept, fold, out)
 			z += vectorShare * float64(dot(x[i], linear[:encoder.Size])+linear[encoder.Size])
 			both = append(both, z)
 		}

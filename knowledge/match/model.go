@@ -13,7 +13,7 @@ import (
 )
 
 // modelVersion changes with anything that changes what a fit gives.
-const modelVersion = 3
+const modelVersion = 4
 
 // ErrModel means that a kept model is of other documents, or damaged: fit anew.
 var ErrModel = errors.New("the kept model is not of these documents")
