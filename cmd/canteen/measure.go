@@ -181,7 +181,7 @@ func (f *figures) judge(base *knowledge.Base, r row, a bot.Asked) (ok bool) {
 // judgeAnswer is judge for a row that expects an answer: right tells the entries that
 // would do.
 func (f *figures) judgeAnswer(r row, a bot.Asked, right func(id string) bool) bool {
-	answered, likely := a.Decision == "answer", a.Decision == "likely"
+	answered, likely := a.Decision == bot.DecidedAnswer, a.Decision == bot.DecidedLikely
 	first := len(a.Candidates) > 0 && right(a.Candidates[0].Entry)
 	hit := (answered || likely) && right(a.Entry)
 	reached := hit || slices.ContainsFunc(a.Options, right)
@@ -189,7 +189,7 @@ func (f *figures) judgeAnswer(r row, a bot.Asked, right func(id string) bool) bo
 	f.Covered.add(answered)
 	f.Likely.add(likely)
 	f.Reached.add(reached)
-	f.Alarmed.add(a.Decision == "signpost" && a.Lane != "")
+	f.Alarmed.add(a.Decision == bot.DecidedSignpost && a.Lane != "")
 	if answered {
 		f.Wrong.add(!hit)
 	}
