@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"canteen/knowledge"
+	"canteen/knowledge/match"
 	"canteen/knowledge/text"
 )
 
@@ -347,8 +348,9 @@ const (
 	maxTakenListed = 5
 )
 
-// takenBy are the entries that answer questions now, of those that are kept, which a new
-// entry would answer when it is saved; each with their number. Nobody's words are in it:
+// takenBy are the entries that answer questions now, of those that are kept, to which a
+// new entry would make the answer another, or less sure, when it is saved; each with
+// their number. Nobody's words are in it:
 // they were never passed on.
 func (t *turn) takenBy(ctx context.Context, entry knowledge.Entry) ([]string, error) {
 	asked, err := t.b.store.Asked(ctx, maxTried)
@@ -364,8 +366,11 @@ func (t *turn) takenBy(ctx context.Context, entry knowledge.Entry) ([]string, er
 		if e, ok := t.base.Entry(q.Entry); !ok || e.Route != knowledge.Answered || e.ID == entry.ID || q.Ref != 0 {
 			continue
 		}
-		if was := answers(Think(t.base, q.Text, t.b.policy)); was != "" && was != entry.ID && answers(Think(with, q.Text, t.b.policy)) == entry.ID {
-			lost[was]++
+		was, then := Think(t.base, q.Text, t.b.policy), Think(with, q.Text, t.b.policy)
+		near := then.Found.Candidates[:min(2, len(then.Found.Candidates))]
+		competes := slices.ContainsFunc(near, func(c match.Candidate) bool { return c.ID == entry.ID })
+		if of := answers(was); of != "" && of != entry.ID && competes && !sameAnswer(was, then) {
+			lost[of]++
 		}
 	}
 	var list []string
@@ -375,6 +380,11 @@ func (t *turn) takenBy(ctx context.Context, entry knowledge.Entry) ([]string, er
 	}
 	slices.Sort(list)
 	return list[:min(len(list), maxTakenListed)], nil
+}
+
+// sameAnswer tells whether two thoughts answer alike: by the same entry, and as surely.
+func sameAnswer(a, b Thought) bool {
+	return answers(a) == answers(b) && a.Decision.decision() == b.Decision.decision()
 }
 
 // answers is the id of the entry that a thought answers with, surely or likely.
