@@ -182,7 +182,7 @@ func laneOf(base *knowledge.Base, cue *knowledge.Entry, found match.Result, p Po
 	if cue == nil && lane != nil && lane.Route == knowledge.Urgent { // its words would go to comms
 		least = p.Unsure
 	}
-	if own == 0 || own < least || cue != nil && cue.ID == ownCrisis || lane != nil && lane.ID == ownCrisis && own >= found.Alarm*(1-p.Own) {
+	if own == 0 || own < least || cue != nil && cue.ID == ownCrisis || lane != nil && lane.ID == ownCrisis && surelyOwn(found, own) {
 		return lane
 	}
 	if e, ok := base.Entry(eitherCrisis); ok {
@@ -190,6 +190,22 @@ func laneOf(base *knowledge.Base, cue *knowledge.Entry, found match.Result, p Po
 	}
 	e, _ := base.Entry(ownCrisis)
 	return e
+}
+
+// surelyOwn tells whether an emergency is the asker's own crisis and no other lane's: it
+// has most of the probability, or all others have next to none, as where little of a text
+// is known.
+func surelyOwn(found match.Result, own float64) bool {
+	const most, beside = .85, 10
+	if own >= most*found.Alarm {
+		return true
+	}
+	for _, c := range found.Lanes {
+		if c.ID != ownCrisis && own < beside*c.Confidence {
+			return false
+		}
+	}
+	return true
 }
 
 // owns is the probability that a text is of the asker's own crisis.

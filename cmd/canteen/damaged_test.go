@@ -49,7 +49,7 @@ func TestDamagedWeights(t *testing.T) {
 	if out := run("ask", "can i tweet about work"); !strings.Contains(out, "Staff tweeting on their own accounts") || !strings.Contains(out, "no sentence encoder") {
 		t.Errorf("ask: %s", out)
 	}
-	if out := run("doctor"); !strings.Contains(out, "entries are found by their words alone, since the program is damaged") {
+	if out := run("doctor"); !strings.Contains(out, "entries are found by their words alone, because the program is damaged") {
 		t.Errorf("doctor: %s", out)
 	}
 	p := startProgram(t, program, t.TempDir(), nil)

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"canteen/bot"
@@ -69,6 +71,7 @@ func TestFloors(t *testing.T) {
 	for _, miss := range under(t, base, bot.DefaultPolicy) {
 		t.Error(miss)
 	}
+	otherLanguages(t, base)
 	// A floor that nothing falls under proves nothing.
 	for name, halve := range map[string]func(*bot.Policy){
 		"Answer": func(p *bot.Policy) { p.Answer /= 2 },
@@ -79,6 +82,39 @@ func TestFloors(t *testing.T) {
 		halve(&p)
 		if len(under(t, base, p)) == 0 {
 			t.Errorf("with half of Policy.%s no floor is broken", name)
+		}
+	}
+}
+
+// otherLanguages: plain sentences of one's own crisis are met with help in sixteen
+// languages, and what people write there every day is seldom taken for an emergency.
+func otherLanguages(t *testing.T, base *knowledge.Base) {
+	t.Helper()
+	for _, f := range []struct {
+		file        string
+		least, most float64 // share that is met with help
+	}{
+		{filepath.Join("testdata", "crisis-languages.tsv"), .9, 1},
+		{filepath.Join("..", "..", "knowledge", "text", "testdata", "languages.tsv"), 0, .13},
+	} {
+		data, err := os.ReadFile(f.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, met := 0, 0
+		for line := range strings.Lines(string(data)) {
+			_, sentence, _ := strings.Cut(strings.TrimSpace(line), "\t")
+			if sentence == "sentence" || sentence == "" {
+				continue
+			}
+			n++
+			if bot.Think(base, sentence, bot.DefaultPolicy).Meets("lanes/crisis-self") {
+				met++
+			}
+		}
+		t.Logf("%s: %d of %d met with help", f.file, met, n)
+		if share := float64(met) / float64(max(n, 1)); n == 0 || share < f.least || share > f.most {
+			t.Errorf("%s: %d of %d met with help, %.0f to %.0f %% is wanted", f.file, met, n, 100*f.least, 100*f.most)
 		}
 	}
 }
