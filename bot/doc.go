@@ -33,7 +33,7 @@
 //   - bot.go, slow.go: Handle, what a Bot is made of, and how much it takes at once
 //   - think.go, redact.go, decide.go: from a text to a decision
 //   - escalation.go, event.go, turn.go: what is kept, and what the store has to promise
-//   - talk.go: what askers say and press; desk.go: what comms press
+//   - talk.go: what askers say; press.go: what they press; desk.go: what comms press
 //   - say.go, words.go, labels.go, card.go: what is shown to askers, and to comms
 //   - form.go, home.go: reads, for what a platform has to open or draw
 //   - remind.go: what nobody has answered
