@@ -30,8 +30,14 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 		return t.pressedEscalation(ctx, p)
 	}
 	q := t.known.Question
-	if p.Thumb && p.Fields[FieldText] != "" && t.feedback(q, p) {
-		return t.lane(ctx, *t.read, t.read.lane())
+	if p.Thumb && t.read != nil && text.Clean(t.read.Text) != "" {
+		if lane := t.read.lane(); lane != nil {
+			return t.lane(ctx, *t.read, lane)
+		}
+		if t.keptBack(*t.read) {
+			return nil
+		}
+		t.feedback(q, p)
 	}
 	if p.Thumb && (q == nil || q.Asker.ID != t.m.From.ID) {
 		return t.thumbs(ctx, p)
@@ -58,18 +64,8 @@ func (t *turn) pressed(ctx context.Context, p Press) error {
 	return nil
 }
 
-// feedback gives the words that came with a thumb to comms, without who they are of. It
-// tells whether they are an emergency instead: then nothing of them goes on.
-func (t *turn) feedback(q *Question, p Press) bool {
-	if t.read == nil || text.Clean(t.read.Text) == "" {
-		return false
-	}
-	if t.read.lane() != nil {
-		return true
-	}
-	if t.b.policy.private(t.base, t.read.Found) {
-		return false // what may be a crisis goes to comms by a press alone
-	}
+// feedback gives the words that came with a thumb to comms, without who they are of.
+func (t *turn) feedback(q *Question, p Press) {
 	about := ""
 	if q == nil && p.On == "" {
 		q = t.known.Last
@@ -91,7 +87,6 @@ func (t *turn) feedback(q *Question, p Press) bool {
 		post.Quote = t.read.Text
 		t.Deliveries = append(t.Deliveries, Delivery{ID: t.b.newID(), To: place, Post: post, CreatedAt: t.m.At})
 	}
-	return false
 }
 
 // thumbs takes a thumb under comms' own answer for what its buttons say. Under any

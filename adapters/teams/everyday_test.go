@@ -201,8 +201,10 @@ func TestThumbWithWords(t *testing.T) {
 	w.Await(t, teamstest.Channel, "not what it said last week")
 	thumb("I want to die", answer.ID)
 	w.Await(t, nurse.Chat(), "Help for you right now")
+	thumb("and it is still wrong", answer.ID) // what follows it waits for a press
+	w.Await(t, nurse.Chat(), "I have not passed this on")
 	for _, m := range w.Messages(teamstest.Channel) {
-		lacks(t, m.Text(), "want to die")
+		lacks(t, m.Text(), "want to die", "still wrong")
 	}
 }
 
