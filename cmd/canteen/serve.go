@@ -89,9 +89,11 @@ func (c *serveCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 
-	key, err := deskKey(c.Database)
-	if err != nil {
-		s.log.Warn("the desk's key cannot be kept: its address changes with the next start", "error", err)
+	key := "" // elsewhere there is no desk
+	if c.loopback() {
+		if key, err = deskKey(c.Database); err != nil {
+			s.log.Warn("the desk's key cannot be kept: its address changes with the next start", "error", err)
+		}
 	}
 	app, err := c.wire(st, folder, key, s.log)
 	if err != nil {
