@@ -25,6 +25,7 @@ type Question struct {
 	Link       string            `json:"link,omitempty"`
 	Audience   Audience          `json:"audience,omitempty"`
 	Text       string            `json:"text"`
+	Attached   []Attached        `json:"attached,omitempty"`
 	At         time.Time         `json:"at"`
 	Decision   Decided           `json:"decision"`
 	Entry      string            `json:"entry,omitempty"`   // shown, or the comms entry that it matched

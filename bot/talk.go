@@ -203,7 +203,7 @@ func (t *turn) follows() bool {
 
 // question is the record of what was asked.
 func (t *turn) question(th Thought) Question {
-	q := Question{ID: QuestionID(t.b.newID()), Said: t.m.Said, Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Link: t.m.Link, Audience: t.m.Audience,
+	q := Question{ID: QuestionID(t.b.newID()), Said: t.m.Said, Asker: t.m.From, In: t.m.In, Direct: t.m.Direct, Where: t.m.Where, Link: t.m.Link, Audience: t.m.Audience, Attached: t.m.Attached,
 		Text: th.Text, At: t.m.At, Decision: th.Decision.decision(), Candidates: th.Found.Candidates}
 	if e := th.Entry(); e != nil {
 		q.Entry = e.ID
@@ -350,7 +350,7 @@ func (t *turn) escalate(ctx context.Context, q Question, topic *knowledge.Entry,
 	if err != nil {
 		return err
 	}
-	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Direct: q.Direct, Attached: t.m.Attached, Asker: q.Asker, Where: q.Where, Link: q.Link, Audience: q.Audience, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
+	e := Escalation{Ref: ref, State: Open, Urgent: urgent, Pressed: q.Feedback != "", Question: q.ID, Direct: q.Direct, Attached: q.Attached, Asker: q.Asker, Where: q.Where, Link: q.Link, Audience: q.Audience, Text: q.Text, Candidates: q.Candidates, OpenedAt: t.m.At}
 	e.In = q.In
 	if (q.Audience.narrow() || urgent && q.Audience == Shared) && q.Direct != "" {
 		e.In = q.Direct

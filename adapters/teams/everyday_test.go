@@ -159,6 +159,12 @@ func TestAttachments(t *testing.T) {
 	w.deliver(a)
 	w.Await(t, nurse.Chat(), "C-", "I cannot see what you attached")
 	contains(t, w.Await(t, teamstest.Channel, "[Claim]").Text(), "Came with: a picture")
+	later := w.Say(other, "can I tweet about work") // comms are asked later, by a press
+	later["attachments"] = picture
+	w.deliver(later)
+	answer := w.Await(t, other.Chat(), "Tweeting as a member of staff")
+	w.press(other, answer, "Ask comms")
+	contains(t, w.Await(t, teamstest.Channel, "can I tweet about work").Text(), "Came with: a picture")
 	alone := w.Say(nurse, "")
 	alone["attachments"] = picture
 	w.deliver(alone)
