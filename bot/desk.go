@@ -183,6 +183,10 @@ func (t *turn) work(ctx context.Context, p Press) error {
 		post.Buttons = nil
 		t.toAsker(&e, post)
 	case ActClose:
+		if open {
+			refuse(WordNotAnswered)
+			return nil
+		}
 		if e.State != Answered {
 			refuse(WordDoneAlready)
 			return nil
@@ -344,14 +348,13 @@ func (t *turn) promote(ctx context.Context, e Escalation, p Press) error {
 // A new entry is tried on so many of the questions that were asked last, and of the
 // entries that lose some of theirs so many are listed.
 const (
-	maxTried       = 400
+	maxTried       = 200
 	maxTakenListed = 5
 )
 
 // takenBy are the entries that answer questions now, of those that are kept, to which a
 // new entry would make the answer another, or less sure, when it is saved; each with
-// their number. Nobody's words are in it:
-// they were never passed on.
+// their number. Nobody's words are in it: they were never passed on.
 func (t *turn) takenBy(ctx context.Context, entry knowledge.Entry) ([]string, error) {
 	asked, err := t.b.store.Asked(ctx, maxTried)
 	if err != nil {
@@ -366,10 +369,13 @@ func (t *turn) takenBy(ctx context.Context, entry knowledge.Entry) ([]string, er
 		if e, ok := t.base.Entry(q.Entry); !ok || e.Route != knowledge.Answered || e.ID == entry.ID || q.Ref != 0 {
 			continue
 		}
-		was, then := Think(t.base, q.Text, t.b.policy), Think(with, q.Text, t.b.policy)
+		then := Think(with, q.Text, t.b.policy)
 		near := then.Found.Candidates[:min(2, len(then.Found.Candidates))]
-		competes := slices.ContainsFunc(near, func(c match.Candidate) bool { return c.ID == entry.ID })
-		if of := answers(was); of != "" && of != entry.ID && competes && !sameAnswer(was, then) {
+		if !slices.ContainsFunc(near, func(c match.Candidate) bool { return c.ID == entry.ID }) {
+			continue
+		}
+		was := Think(t.base, q.Text, t.b.policy)
+		if of := answers(was); of != "" && of != entry.ID && !sameAnswer(was, then) {
 			lost[of]++
 		}
 	}

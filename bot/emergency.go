@@ -11,11 +11,12 @@ import (
 
 // read is what the folder makes of the words of a message, before anything else is done
 // with it: an emergency is no matter of rates, of room, or of the store. It is nil where
-// there are none of the asker's own, or where they are only overheard.
+// there are none of the asker's own, or where they are only overheard: in a channel in
+// which people ask, an emergency counts all the same.
 func (b *Bot) read(m Message) *Thought {
 	said := m.Text
 	switch {
-	case !m.Addressed:
+	case !m.Addressed && !m.Asking:
 		return nil
 	case m.Press != nil && m.Press.Action.comms():
 		return nil

@@ -80,6 +80,11 @@ func TestStepsGoOutUnsaved(t *testing.T) {
 				t.Errorf("urgent: sent %+v", sent)
 			}
 			sent = nil
+			unprompted := func(m *bot.Message) { m.Audience, m.Addressed, m.Asking = bot.Shared, false, true }
+			if _, err := write("i want to end my life", unprompted); err != nil || len(sent) != 1 || sent[0].To != w.from("nurse", "").Direct {
+				t.Errorf("to nobody, where people ask: %v, sent %+v", err, sent)
+			}
+			sent = nil
 			if r, err := write("i want to end my life", func(m *bot.Message) { m.Audience = bot.InReply }); err != nil || len(r.Posts) != 1 {
 				t.Errorf("in the response: %+v %v", r, err)
 			}

@@ -95,8 +95,8 @@ func (t *turn) heard(ctx context.Context) error {
 	return t.carryOut(ctx, t.question(th), th)
 }
 
-// keptBack tells whether words go to comms by a press alone, since they may be of the
-// asker's own crisis, or follow one; then it has said so.
+// keptBack tells whether words go to comms by a press alone, since they may be what a
+// private lane is for, or follow one; then it has said so.
 func (t *turn) keptBack(th Thought) bool {
 	if !t.quiet() && !t.b.policy.private(t.base, th.Found) {
 		return false
@@ -108,10 +108,11 @@ func (t *turn) keptBack(th Thought) bool {
 
 // thought is what the folder makes of what was written, on its own.
 func (t *turn) thought() Thought {
-	if t.read != nil {
-		return *t.read
+	if t.read == nil { // it was only overheard
+		th := Think(t.base, t.m.Text, t.b.policy)
+		t.read = &th
 	}
-	return Think(t.base, t.m.Text, t.b.policy)
+	return *t.read
 }
 
 // summoned answers what others wrote above, where the asker's own words only call the
@@ -150,7 +151,7 @@ func (t *turn) summoned(ctx context.Context, th Thought) (bool, error) {
 	case Unread, SmallTalk, Language:
 		return false, nil
 	}
-	t.offerToPassOn(WordCannotAnswerAbove, above.Text)
+	t.offerToPassOn(t.notice(WordCannotAnswerAbove, nil), above.Text)
 	return true, nil
 }
 

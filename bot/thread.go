@@ -28,7 +28,8 @@ var asks = regexp.MustCompile(`(?i)\?|^\W*(can|could|may|might|should|shall|do|d
 // people ask, and is put as a question. An emergency there needs no question mark.
 func (t *turn) asksOn() bool {
 	if t.m.Asking && t.m.Change == "" {
-		return t.b.MayAsk(t.m.Text)
+		th := t.thought()
+		return isQuestion(t.m.Text) || th.lane() != nil
 	}
 	return t.m.In.Thread() && t.known.Last != nil && isQuestion(t.m.Text)
 }
@@ -45,30 +46,34 @@ func (b *Bot) MayAsk(said string) bool {
 
 func isQuestion(said string) bool { return asks.MatchString(text.Clean(said)) }
 
-// unanswered offers to pass on what was said to nobody in a thread and the folder cannot
-// answer. Nothing of it is kept before the press: the button has the words.
+// unanswered offers to pass on what was said to nobody and the folder cannot answer; of
+// an emergency that comms are told of, with the steps. Nothing of it is kept before the
+// press: the button has the words.
 func (t *turn) unanswered(ctx context.Context) error {
 	th := t.thought()
-	switch d := th.Decision.(type) {
+	switch th.Decision.(type) {
 	case Unread, SmallTalk:
 		return nil
-	case Signpost:
-		if d.Entry.Lane() != "" && d.Entry.Route == knowledge.Private {
-			return t.lane(ctx, th, d.Entry)
-		}
 	}
-	t.offerToPassOn(WordShallIAsk, th.Text)
+	p := t.notice(WordShallIAsk, nil)
+	if lane := th.lane(); lane != nil {
+		if lane.Route == knowledge.Private {
+			return t.lane(ctx, th, lane)
+		}
+		p = stepsPost(lane, t.say(WordPrivateNote, nil))
+	}
+	t.offerToPassOn(p, th.Text)
 	return nil
 }
 
 // offerToPassOn offers, to who wrote alone, to pass words on that are kept nowhere yet: the
-// button has them, and where they are too long, a form asks for them again.
-func (t *turn) offerToPassOn(w Word, words string) {
+// button below p has them, and where they are too long, a form asks for them again.
+func (t *turn) offerToPassOn(p Post, words string) {
 	b := Button{Label: t.label(labelPassOn), Press: Press{Action: ActPassOn, Fields: map[string]string{FieldText: words}}, Style: Primary}
 	if !carried(words) {
 		b = Button{Label: t.label(labelPassOn), Press: Press{Action: ActHandOff}, Form: true}
 	}
-	p := t.notice(w, nil, b)
+	p.Buttons = []Button{b}
 	t.Reply.Aside = &p
 }
 

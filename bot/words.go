@@ -94,6 +94,7 @@ const (
 	WordClaimedAlready  Word = "claimed-already"
 	WordAnsweredAlready Word = "answered-already"
 	WordDoneAlready     Word = "done-already"
+	WordNotAnswered     Word = "not-answered"
 	WordUnderCard       Word = "under-card"
 	WordUnderCardLong   Word = "under-card-long"
 	WordSent            Word = "sent"

@@ -466,7 +466,7 @@ func TestReactions(t *testing.T) {
 		w.said(comms, "C-2 · waiting") // so that the store knows which message the first card is
 		w.React(carol, card, "tada")
 		w.React(carol, card, "white_check_mark") // nothing is answered yet
-		w.Await("a word on it", func(m slacktest.Message) bool { return m.Only == carol && m.Channel == comms })
+		w.Await("a word on it", func(m slacktest.Message) bool { return m.Only == carol && has(m.Read(), "no answer yet") })
 		w.React(carol, card, "eyes")
 		w.said(comms, "C-1 · claimed", "<@"+carol+">")
 		w.answered("C-1", "Yes.")

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,9 @@ type richText struct {
 	Fallback string          `json:"fallback"` // of a date
 }
 
+// maxIndent is the deepest that Slack's editor goes.
+const maxIndent = 8
+
 // markdown is the Markdown of what was written in the editor. Marks of Markdown and Slack's
 // own that somebody types there are meant as such, and stay. name gives a person's.
 func (r richText) markdown(name func(user string) string) string {
@@ -46,7 +50,7 @@ func (r richText) markdown(name func(user string) string) string {
 			if style == "ordered" {
 				mark = strconv.Itoa(r.Offset+i+1) + ". "
 			}
-			lines = append(lines, strings.Repeat("    ", r.Indent)+mark+strings.Join(strings.Fields(e.markdown(name)), " "))
+			lines = append(lines, strings.Repeat("    ", min(max(r.Indent, 0), maxIndent))+mark+strings.Join(strings.Fields(e.markdown(name)), " "))
 		}
 		return strings.Join(lines, "\n")
 	case "rich_text_quote":
@@ -103,28 +107,21 @@ func (r richText) styled(s string) string {
 			mark += m.mark
 		}
 	}
+	closing := []byte(mark)
+	slices.Reverse(closing)
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
 		words := strings.TrimSpace(line)
 		if words == "" {
 			continue
 		}
-		marked := mark + words + reversed(mark)
+		marked := mark + words + string(closing)
 		if style.Code {
 			marked = "`" + strings.ReplaceAll(words, "`", "'") + "`"
 		}
 		lines[i] = strings.Replace(line, words, marked, 1)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// reversed is what closes marks.
-func reversed(mark string) string {
-	r := []rune(mark)
-	for i, j := 0, len(r)-1; i < j; i, j = i+1, j-1 {
-		r[i], r[j] = r[j], r[i]
-	}
-	return string(r)
 }
 
 func emoji(codes, name string) string {

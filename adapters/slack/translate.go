@@ -375,10 +375,10 @@ func (a *Adapter) said(ctx context.Context, e *envelope) (bot.Message, bool) {
 			m.In = place(ev.Channel, "") // nobody sees a whisper in a thread that has no reply yet
 		}
 	}
-	if m.Addressed {
+	if m.Addressed || m.Asking {
 		m.From.Name = a.userName(ctx, ev.User, "")
 	}
-	if shared && m.Addressed {
+	if shared && (m.Addressed || m.Asking) {
 		m.Where, m.Link = a.whereOf(ctx, ev.Channel, ev.TS, ev.ThreadTS)
 		if ev.ThreadTS != "" && ev.ThreadTS != ev.TS && change == "" && len(strings.Fields(m.Text)) <= fewWords {
 			m.Above = a.above(ctx, ev.Channel, ev.ThreadTS, ev.TS, us)

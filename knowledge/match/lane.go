@@ -28,7 +28,7 @@ type lanes struct {
 	wordScale  scale     // of the log-odds of words alone
 
 	vectors   *laneVectors
-	encoder   string // the id of the encoder whose vectors meant is of
+	encoder   string // the id of the encoder whose vectors these are
 	fullScale scale  // of the log-odds of all three
 }
 
